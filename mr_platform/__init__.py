@@ -1,0 +1,1 @@
+"""Market regime platform: the domain library. Nothing here imports Dagster."""

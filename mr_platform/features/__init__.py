@@ -1,0 +1,1 @@
+"""The catalogue, the daily context, the engine and the components."""

@@ -1,0 +1,1 @@
+"""Array functions: a readable reference and a compiled twin for each."""

@@ -1,0 +1,1 @@
+"""Layout, atomic publish and content digests of the lake."""

@@ -1,0 +1,1 @@
+"""Splits, baselines, training, evaluation and the model registry."""

@@ -1,0 +1,1 @@
+"""Sessions, instruments, the dense symbol-day and the embedded market."""

@@ -1,0 +1,1 @@
+"""Typed parameters that steer components, labels and learning."""

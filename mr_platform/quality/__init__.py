@@ -1,0 +1,1 @@
+"""Validation rules and the quality report."""

@@ -1,0 +1,1 @@
+"""Taxonomies, labels, rule classification, transitions and positions."""

@@ -1,0 +1,1 @@
+"""Where rows come from: profiles, file shapes, snapshots to bars, the landing folder."""

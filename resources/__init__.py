@@ -1,0 +1,1 @@
+"""Dagster resources: thin wrappers that hand library objects to assets."""

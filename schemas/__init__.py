@@ -1,0 +1,1 @@
+"""The contract of every table, used by writers, checks, docs and dbt."""
