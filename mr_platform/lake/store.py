@@ -1,0 +1,282 @@
+"""The lake: one Parquet object per partition, published atomically and idempotently.
+
+A publish writes a scratch file in the target folder's file system, flushes it to disk and renames it.
+A reader therefore sees the old object or the new one, never a mix, and a killed writer leaves at most
+a scratch file that the next publish sweeps. Publishing identical content changes nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mr_platform.errors import CorruptPartition, DataError, MissingPartition, UsageError
+from mr_platform.lake.digest import bytes_digest, table_digest
+from mr_platform.lake.layout import Partition, parse_path, partition_path
+
+_DIGEST = "content_digest"
+_SCRATCH = ".scratch-"
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What stands in the lake for a partition: ``changed`` says whether this publish put it there."""
+
+    path: Path
+    digest: str
+    rows: int
+    changed: bool
+    metadata: Mapping[str, str]
+
+
+class Lake:
+    """A folder of tables. All paths below ``root``; an object store may later stand behind the same methods."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def path(self, table: str, partition: Partition, *, source: str = "") -> Path:
+        """File of the partition's object, whether or not it exists."""
+        return self.root / partition_path(table, partition, source)
+
+    def publish(
+        self,
+        table: str,
+        partition: Partition,
+        data: pa.Table,
+        *,
+        source: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> Publication:
+        """Put ``data`` in place of the partition's object.
+
+        ``metadata`` goes into the file beside the digest. The digest covers the rows and ``metadata``
+        keys that readers act on would be lost on a no-op, so a changed metadata is published too,
+        except for keys starting with ``run_``.
+        """
+        target = self.path(table, partition, source=source)
+        wanted = dict(metadata or {})
+        digest = table_digest(data)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _exclusive(target):
+            present = self._describe(target)
+            if present is not None and present.digest == digest and _acting(present.metadata) == _acting(wanted):
+                return Publication(target, digest, data.num_rows, changed=False, metadata=present.metadata)
+            stamped = {key.encode(): value.encode() for key, value in sorted({**wanted, _DIGEST: digest}.items())}
+            _write_atomically(target, lambda scratch: _write_parquet(data.replace_schema_metadata(stamped), scratch))
+        return Publication(target, digest, data.num_rows, changed=True, metadata=wanted)
+
+    def read(
+        self, table: str, partition: Partition, *, columns: Sequence[str] | None = None, source: str = ""
+    ) -> pa.Table:
+        """The partition's rows; ``schema.metadata`` holds what publish was given.
+
+        Errors: MissingPartition where nothing is published, CorruptPartition where the file cannot be read.
+        """
+        path = self.path(table, partition, source=source)
+        try:
+            with pq.ParquetFile(path) as file:
+                wanted = list(columns) if columns is not None else None
+                if wanted is not None:
+                    unknown = sorted(set(wanted) - set(file.schema_arrow.names))
+                    if unknown:
+                        raise UsageError(
+                            rule=f"columns read from {table} exist in it",
+                            value=unknown,
+                            place=str(partition),
+                            remedy=f"choose from {file.schema_arrow.names}",
+                        )
+                return file.read(columns=wanted, use_threads=False)
+        except FileNotFoundError as error:
+            raise self._missing(table, partition, source) from error
+        except (pa.ArrowException, OSError) as error:
+            raise _corrupt(path, error) from error
+
+    def describe(self, table: str, partition: Partition, *, source: str = "") -> Publication | None:
+        """Digest, rows and metadata of the partition's object from its footer; None where nothing is published."""
+        return self._describe(self.path(table, partition, source=source))
+
+    def verify(self, table: str, partition: Partition, *, source: str = "") -> Publication:
+        """Read the whole object and compare its content with its recorded digest; CorruptPartition if they differ."""
+        data = self.read(table, partition, source=source)
+        present = self.describe(table, partition, source=source)
+        if present is None:
+            raise self._missing(table, partition, source)
+        found = table_digest(data.replace_schema_metadata(None))
+        if found != present.digest:
+            raise CorruptPartition(
+                rule="the content of a partition matches the digest recorded when it was published",
+                value=found,
+                place=str(present.path),
+                remedy="materialise the partition again",
+            )
+        return present
+
+    def partitions(self, table: str, *, symbol: str | None = None, source: str | None = None) -> list[Partition]:
+        """Published partitions of a table in order of symbol and date; of one source, or of all."""
+        found = {
+            partition
+            for name, partition in self._walk(table)
+            if (symbol is None or partition.symbol == symbol) and (source is None or name == source)
+        }
+        return sorted(found)
+
+    def sources(self, table: str, partition: Partition) -> list[str]:
+        """Names of the sources that have published this partition, sorted."""
+        leaf = partition_path(table, partition).relative_to(table)
+        found = (self.root / table).glob(f"source=*/{leaf}")
+        return sorted(path.parent.parent.name.removeprefix("source=") for path in found)
+
+    def put_object(self, name: str, data: bytes) -> str:
+        """Atomically store a small document (a model's arrays, a report) and return its digest."""
+        target = self._object_path(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        digest = bytes_digest(data)
+        with _exclusive(target):
+            if not target.exists() or target.read_bytes() != data:
+                _write_atomically(target, lambda scratch: scratch.write_bytes(data))
+        return digest
+
+    def get_object(self, name: str) -> bytes:
+        """The document's bytes; MissingPartition where there is none."""
+        try:
+            return self._object_path(name).read_bytes()
+        except FileNotFoundError as error:
+            raise MissingPartition(
+                rule="the document is published",
+                value=name,
+                place=str(self.root),
+                remedy=f"known: {self.objects(name.split('/')[0])[:10]}",
+            ) from error
+
+    def objects(self, prefix: str) -> list[str]:
+        """Names of the documents below ``prefix``, sorted."""
+        base = self._object_path(prefix)
+        if not base.is_dir():
+            return [prefix] if base.is_file() else []
+        return sorted(
+            path.relative_to(self.root).as_posix()
+            for path in base.rglob("*")
+            if path.is_file() and not path.name.startswith(".")
+        )
+
+    def _walk(self, table: str) -> Iterator[tuple[str, Partition]]:
+        base = self.root / table
+        for path in base.glob("**/trade_date=*.parquet"):
+            parsed = parse_path(PurePosixPath(path.relative_to(base).as_posix()))
+            if parsed is not None:
+                yield parsed
+
+    def _object_path(self, name: str) -> Path:
+        parts = PurePosixPath(name).parts
+        if not parts or any(part in ("..", "/") or part.startswith(".") for part in parts):
+            raise UsageError(
+                rule="a document's name is a plain relative path",
+                value=name,
+                place="lake",
+                remedy="use a name such as models/regime_h12/champion.json",
+            )
+        return self.root.joinpath(*parts)
+
+    def _describe(self, path: Path) -> Publication | None:
+        try:
+            footer = pq.read_metadata(path)
+        except FileNotFoundError:
+            return None
+        except (pa.ArrowException, OSError):
+            # an unreadable object counts as absent here, so that the next publish heals it
+            return None
+        raw = {k.decode(): v.decode(errors="replace") for k, v in (footer.metadata or {}).items()}
+        raw.pop("ARROW:schema", None)
+        digest = raw.pop(_DIGEST, "")
+        return Publication(path, digest, footer.num_rows, changed=False, metadata=raw)
+
+    def _missing(self, table: str, partition: Partition, source: str) -> MissingPartition:
+        known = self.partitions(table, symbol=partition.symbol)
+        near = f"{len(known)} partitions of {partition.symbol}, last {known[-1].trade_date}" if known else "none"
+        return MissingPartition(
+            rule=f"{table} is published for the partition",
+            value=str(partition) + (f" from {source}" if source else ""),
+            place=str(self.root),
+            remedy=f"ingest or materialise it first (published there: {near})",
+        )
+
+
+def _acting(metadata: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in metadata.items() if not key.startswith("run_")}
+
+
+def _corrupt(path: Path, error: Exception) -> CorruptPartition:
+    return CorruptPartition(
+        rule="a published object is a readable Parquet file",
+        value=error,
+        place=str(path),
+        remedy="materialise the partition again; the damaged file is replaced by the next publish",
+    )
+
+
+def _write_parquet(data: pa.Table, path: Path) -> None:
+    floats = [f.name for f in data.schema if pa.types.is_floating(f.type)]
+    integers = [f.name for f in data.schema if pa.types.is_integer(f.type) or pa.types.is_temporal(f.type)]
+    text = [f.name for f in data.schema if pa.types.is_string(f.type) or pa.types.is_dictionary(f.type)]
+    encodings = dict.fromkeys(floats, "BYTE_STREAM_SPLIT")
+    encodings |= {
+        name: "DELTA_BINARY_PACKED" for name in integers if data.schema.field(name).type.bit_width in (32, 64)
+    }
+    pq.write_table(
+        data,
+        path,
+        row_group_size=max(data.num_rows, 1),
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=text or False,
+        column_encoding=encodings or None,
+        write_statistics=True,
+        store_schema=True,
+    )
+
+
+def _write_atomically(target: Path, write: Callable[[Path], object]) -> None:
+    scratch = target.with_name(f"{_SCRATCH}{secrets.token_hex(8)}-{target.name}")
+    try:
+        write(scratch)
+        with scratch.open("rb") as handle:
+            os.fsync(handle.fileno())
+        scratch.replace(target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise DataError(
+            rule="the object can be written in full before it takes the old one's place",
+            value=error,
+            place=str(target),
+            remedy="free space or mend the permissions, then run again; the old object is untouched",
+        ) from error
+    finally:
+        with suppress(FileNotFoundError):
+            scratch.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _exclusive(target: Path) -> Iterator[None]:
+    """One writer a partition at a time; the lock dies with its holder, whose scratch files are then swept."""
+    with target.with_name(f".lock-{target.name}").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        for stale in target.parent.glob(f"{_SCRATCH}*-{target.name}"):
+            stale.unlink(missing_ok=True)
+        yield
