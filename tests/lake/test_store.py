@@ -140,7 +140,7 @@ def test_fifty_kills_leave_no_torn_object(lake: Lake) -> None:
     versions = set()
     for kill in range(50):
         writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(lake.root), str(10 * kill)], stdout=subprocess.PIPE
+            [sys.executable, "-c", WRITER, str(lake.root), str(1000 * kill)], stdout=subprocess.PIPE
         )
         assert writer.stdout is not None
         writer.stdout.readline()
