@@ -1,0 +1,5 @@
+"""Compiled (numba) implementations: the same functions as in ``reference``, fast on one core.
+
+Compiled with ``cache=True`` so that only the first run after an install pays, without ``fastmath`` because NaN carries
+meaning, and without ``prange`` because symbol-days, not minutes, are what is spread over processes.
+"""

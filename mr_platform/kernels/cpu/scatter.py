@@ -1,0 +1,103 @@
+"""Long rows to dense arrays, compiled; see ``reference.scatter`` for the meaning of each function."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from mr_platform.kernels.reference.scatter import DROPPED, OUTSIDE
+
+
+@njit(cache=True)
+def cell_index(
+    minutes: np.ndarray,
+    row_expiries: np.ndarray,
+    row_strikes: np.ndarray,
+    bar_of_minute: np.ndarray,
+    expiries: np.ndarray,
+    strikes: np.ndarray,
+    keep_until: np.ndarray,
+) -> np.ndarray:
+    n_e, n_k = expiries.size, strikes.size
+    cells = np.empty(minutes.size, np.int64)
+    e = 0
+    k = 0
+    for i in range(minutes.size):
+        minute = minutes[i]
+        bar = bar_of_minute[minute] if 0 <= minute < bar_of_minute.size else -1
+        if bar < 0:
+            cells[i] = OUTSIDE
+            continue
+        expiry = row_expiries[i]
+        # rows nearly always arrive sorted: the expiry repeats and the strike is the next, so try that before a search
+        if e >= n_e or expiries[e] != expiry:
+            e = np.searchsorted(expiries, expiry)
+            if e >= n_e or expiries[e] != expiry:
+                cells[i] = DROPPED
+                continue
+        if bar >= keep_until[e]:
+            cells[i] = DROPPED
+            continue
+        strike = row_strikes[i]
+        k += 1
+        if k >= n_k or strikes[k] != strike:
+            k = np.searchsorted(strikes, strike)
+        cells[i] = (bar * n_e + e) * n_k + k
+    return cells
+
+
+@njit(cache=True)
+def first_seen(
+    minutes: np.ndarray, row_expiries: np.ndarray, bar_of_minute: np.ndarray, expiries: np.ndarray
+) -> np.ndarray:
+    seen = np.full(expiries.size, bar_of_minute.size, np.int64)
+    e = 0
+    for i in range(minutes.size):
+        bar = bar_of_minute[minutes[i]]
+        if bar < 0:
+            continue
+        if e >= expiries.size or expiries[e] != row_expiries[i]:
+            e = np.searchsorted(expiries, row_expiries[i])
+            if e >= expiries.size or expiries[e] != row_expiries[i]:
+                continue
+        seen[e] = min(seen[e], bar)
+    return seen
+
+
+@njit(cache=True)
+def count_cells(cells: np.ndarray, n_cells: int) -> np.ndarray:
+    counts = np.zeros(n_cells, np.uint8)
+    for cell in cells:
+        if cell >= 0 and counts[cell] < 255:
+            counts[cell] += 1
+    return counts
+
+
+@njit(cache=True)
+def scatter_pair(cells: np.ndarray, calls: np.ndarray, puts: np.ndarray, n_cells: int) -> np.ndarray:
+    dense = np.full((n_cells, 2), np.nan)
+    for i in range(cells.size):
+        cell = cells[i]
+        if cell >= 0:
+            dense[cell, 0] = calls[i]
+            dense[cell, 1] = puts[i]
+    return dense
+
+
+@njit(cache=True)
+def first_row_of_bar(
+    bars: np.ndarray, row_expiries: np.ndarray, row_strikes: np.ndarray, values: np.ndarray, n_bars: int
+) -> np.ndarray:
+    rows = np.full(n_bars, -1, np.int64)
+    for i in range(bars.size):
+        bar = bars[i]
+        if bar < 0 or np.isnan(values[i]):
+            continue
+        held = rows[bar]
+        if (
+            held < 0
+            or row_expiries[i] < row_expiries[held]
+            or (row_expiries[i] == row_expiries[held] and row_strikes[i] < row_strikes[held])
+        ):
+            rows[bar] = i
+    return rows
