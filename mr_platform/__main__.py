@@ -1,0 +1,5 @@
+"""``python -m mr_platform`` is ``mr``."""
+
+from mr_platform.cli import main
+
+main()

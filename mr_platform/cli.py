@@ -1,0 +1,317 @@
+"""The command line ``mr``: what people and scripts type.
+
+Results go to stdout (``--json``: one document), logs and progress to stderr. Exit codes: 0 done,
+1 failed or found wrong, 2 wrong usage. Commands import what they need when they run, so that asking
+for help costs nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mr_platform import logs
+from mr_platform.errors import MrError, UsageError
+
+if TYPE_CHECKING:
+    from mr_platform.lake.layout import Partition
+    from mr_platform.lake.store import Lake
+
+app = typer.Typer(
+    name="mr",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Which regime the index-option market is in, and the proof.",
+)
+
+HomeOption = Annotated[
+    Path, typer.Option("--home", envvar="MR_HOME", help="Folder that holds lake, warehouse and Dagster home.")
+]
+SymbolOption = Annotated[str, typer.Option("--symbol", help="Underlying, for example NIFTY.")]
+DateOption = Annotated[str, typer.Option("--date", help="Trade date, YYYY-MM-DD.")]
+UntilOption = Annotated[
+    str | None, typer.Option("--until", help="HH:MM: as if the clock had stopped when that bar closed.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+DEFAULT_HOME = Path("home")
+
+
+def main() -> None:
+    """Run ``mr``; errors of the platform end with their message and exit code, never with a traceback."""
+    logs.configure()
+    try:
+        app(standalone_mode=True)
+    except MrError as error:
+        sys.stderr.write(f"mr: {error}\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # the reader of our output went away; point stdout elsewhere so that the interpreter's exit stays quiet
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (OSError, MemoryError) as error:
+        if os.environ.get("MR_DEBUG"):
+            raise
+        sys.stderr.write(f"mr: the machine refused: {error}. MR_DEBUG=1 shows where.\n")
+        sys.exit(1)
+
+
+@app.callback()
+def _options(
+    home: Annotated[Path | None, typer.Option("--home", help="Folder that holds everything; also MR_HOME.")] = None,
+) -> None:
+    if home is not None:
+        os.environ["MR_HOME"] = str(home)
+
+
+@app.command()
+def demo(
+    home: HomeOption = DEFAULT_HOME,
+    sessions: Annotated[int, typer.Option(help="Sessions of the embedded market.", min=12, max=250)] = 60,
+    as_json: JsonOption = False,
+) -> None:
+    """The whole graph on the embedded market; ends with a summary and what to open next."""
+    _run_module("assets.demo", home, ["--sessions", str(sessions), *(["--json"] if as_json else [])])
+
+
+@app.command()
+def run(
+    home: HomeOption = DEFAULT_HOME,
+    symbol: Annotated[list[str] | None, typer.Option("--symbol", help="Only these symbols.")] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First trade date.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last trade date.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The graph from core to the marts for what the lake holds: context, features, labels, models, regimes, marts."""
+    arguments = [part for name in symbol or [] for part in ("--symbol", name)]
+    for flag, text in (("--from", first), ("--to", last)):
+        if text is not None:
+            arguments += [flag, parse_date(text).isoformat()]
+    _run_module("assets.backfill", home, [*arguments, *(["--json"] if as_json else [])])
+
+
+@app.command()
+def ui(
+    home: HomeOption = DEFAULT_HOME,
+    port: Annotated[int, typer.Option(help="Port of the web server.", min=1, max=65535)] = 3000,
+) -> None:
+    """Dagster UI and daemon on workspace.yaml."""
+    _run_module("assets.ui", home, ["--port", str(port)])
+
+
+@app.command()
+def sources(as_json: JsonOption = False) -> None:
+    """The source profiles."""
+    from mr_platform.sources.profile import load_profiles
+
+    rows = [
+        {"profile": p.name, "kind": p.kind, "shape": p.shape, "description": p.description}
+        for p in load_profiles().values()
+    ]
+    _show(rows, as_json=as_json, title="Source profiles")
+
+
+@app.command()
+def ingest(
+    profile: Annotated[str, typer.Argument(help="Source profile, see mr sources.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders.")],
+    home: HomeOption = DEFAULT_HOME,
+    symbol: Annotated[str | None, typer.Option("--symbol", help="Only this symbol.")] = None,
+    day: Annotated[str | None, typer.Option("--date", help="Only this trade date.")] = None,
+    workers: Annotated[int, typer.Option(help="Symbol-days at a time.", min=1, max=64)] = os.cpu_count() or 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Raw, core and quarantine for each symbol-day found; ends with a table of what happened."""
+    from mr_platform import stations
+
+    rows = stations.ingest_files(
+        _lake(home),
+        profile,
+        paths,
+        symbol=_symbol(symbol) if symbol is not None else None,
+        trade_date=parse_date(day) if day is not None else None,
+        workers=workers,
+    )
+    _show([row.as_dict() for row in rows], as_json=as_json, title=f"Ingested by {profile}")
+    if not rows or any(row.status in ("failed", "refused") for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    table: Annotated[str, typer.Argument(help="core/option_chain, core/quarantine, features/c1_..., regimes/...")],
+    symbol: SymbolOption,
+    day: DateOption,
+    out: Annotated[Path, typer.Option("--out", help="FILE.parquet, FILE.csv or FILE.json")],
+    home: HomeOption = DEFAULT_HOME,
+    until: UntilOption = None,
+    source: Annotated[str | None, typer.Option(help="Source of a raw table that has several.")] = None,
+) -> None:
+    """A published partition as one file."""
+    from mr_platform import exporting
+
+    partition = _partition(symbol, day)
+    rows = exporting.published(_lake(home), table, partition, until=parse_minute(until), source=source)
+    exporting.write(rows, out)
+    sys.stderr.write(f"{rows.num_rows} rows of {table} {partition} to {out}\n")
+
+
+@app.command()
+def features(
+    symbol: SymbolOption,
+    day: DateOption,
+    out: Annotated[Path, typer.Option("--out", help="FILE.parquet, FILE.csv or FILE.json")],
+    home: HomeOption = DEFAULT_HOME,
+    until: UntilOption = None,
+    components: Annotated[str | None, typer.Option(help="Comma list, for example c1,c2; all by default.")] = None,
+    engine: Annotated[str, typer.Option(help="auto, cpu, reference or gpu.")] = "auto",
+    every: Annotated[int, typer.Option(help="Minutes between rows: 1 or 5.")] = 1,
+) -> None:
+    """Features computed afresh from core: symbol, event_ts, then the features in catalogue order."""
+    from mr_platform import exporting, stations
+
+    if every not in (1, 5):
+        raise UsageError(rule="rows come every 1 or 5 minutes", value=every, place="--every", remedy="give 1 or 5")
+    names = tuple(part.strip() for part in components.split(",")) if components else None
+    frame = stations.compute_features(
+        _lake(home), _partition(symbol, day), components=names, engine=engine, until=parse_minute(until)
+    )
+    rows = frame.to_table(every=every)
+    exporting.write(rows, out)
+    sys.stderr.write(f"{rows.num_rows} rows x {rows.num_columns} columns to {out}\n")
+
+
+@app.command()
+def catalogue(as_json: JsonOption = False) -> None:
+    """Every feature: name, component, group, description, unit, range, warm-up, version."""
+    from mr_platform.features.catalogue import as_json as rows
+
+    _show(rows(), as_json=as_json, title="Feature catalogue", columns=["name", "group", "unit", "description"])
+
+
+@app.command()
+def quality(
+    symbol: SymbolOption,
+    day: DateOption,
+    home: HomeOption = DEFAULT_HOME,
+    picture: Annotated[Path | None, typer.Option(help="Write the heat map to this PNG file.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What validation found in a partition."""
+    from mr_platform import exporting, stations
+
+    report = stations.quality(_lake(home), _partition(symbol, day))
+    if picture is not None:
+        exporting.write_bytes(stations.quality_picture(_lake(home), _partition(symbol, day)), picture)
+    if as_json:
+        exporting.print_json(report)
+        return
+    head = {key: value for key, value in report.items() if key != "rules"}
+    _show([head], as_json=False, title="Quality")
+    _show([{"code": c, "count": n} for c, n in report["rules"].items()], as_json=False, title="Rules")
+
+
+@app.command()
+def regime(
+    symbol: SymbolOption,
+    day: DateOption,
+    home: HomeOption = DEFAULT_HOME,
+    until: UntilOption = None,
+    picture: Annotated[Path | None, typer.Option(help="Write the day's timeline to this PNG file.")] = None,
+) -> None:
+    """The unified answer of the last bar: regime, confidence, indicators, recommendations, history."""
+    from mr_platform import exporting, stations
+
+    partition = _partition(symbol, day)
+    answer = stations.unified_answer(_lake(home), partition, until=parse_minute(until))
+    if picture is not None:
+        exporting.write_bytes(stations.regime_picture(_lake(home), partition), picture)
+    exporting.print_json(answer)
+
+
+@app.command()
+def bench(
+    name: Annotated[list[str] | None, typer.Argument(help="Benchmarks; all by default.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Benchmarks with ratios against a peer in the same run."""
+    from dataclasses import asdict
+
+    from mr_platform.benchmarks import run_benchmarks
+
+    _show([asdict(row) for row in run_benchmarks(name or None)], as_json=as_json, title="Benchmarks")
+
+
+def parse_date(text: str) -> date:
+    """A date from YYYY-MM-DD; UsageError otherwise."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            rule="a date is written YYYY-MM-DD and exists", value=text, place="--date", remedy="for example 2022-11-01"
+        ) from error
+
+
+def parse_minute(text: str | None) -> int | None:
+    """Minute of the day from HH:MM; None stays None; UsageError otherwise."""
+    if text is None:
+        return None
+    try:
+        clock = datetime.strptime(text, "%H:%M")
+    except ValueError as error:
+        raise UsageError(
+            rule="a time of day is written HH:MM", value=text, place="--until", remedy="for example 10:15"
+        ) from error
+    return clock.hour * 60 + clock.minute
+
+
+def _symbol(text: str) -> str:
+    from mr_platform.market.instruments import instrument
+
+    return instrument(text).symbol
+
+
+def _partition(symbol: str, day: str) -> Partition:
+    from mr_platform.lake.layout import Partition
+
+    return Partition(_symbol(symbol), parse_date(day))
+
+
+def _lake(home: Path) -> Lake:
+    from mr_platform.environments import Home
+    from mr_platform.lake.store import Lake
+
+    return Lake(Home(home).lake)
+
+
+def _run_module(module: str, home: Path, arguments: list[str]) -> None:
+    """Run an orchestration entry point in a process of its own: this library does not import the orchestrator."""
+    import subprocess
+
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment |= {"DAGSTER_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "GX_ANALYTICS_ENABLED": "false"}
+    process = subprocess.Popen([sys.executable, "-m", module, "--home", str(home), *arguments], env=environment)
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        code = process.wait()
+    if code:
+        raise typer.Exit(code if code in (1, 2) else 1)
+
+
+def _show(rows: list[dict[str, Any]], *, as_json: bool, title: str, columns: list[str] | None = None) -> None:
+    from mr_platform import exporting
+
+    if as_json:
+        exporting.print_json(rows)
+    else:
+        exporting.print_table(rows, title=title, columns=columns)
+
+
+if __name__ == "__main__":
+    main()
