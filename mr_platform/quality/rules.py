@@ -188,6 +188,11 @@ def rule(code: str) -> Rule:
     )
 
 
+def rule_titles() -> dict[str, str]:
+    """Short title of every rule by code."""
+    return {entry.code: entry.title for entry in RULES}
+
+
 def validate(
     bars: pl.DataFrame,
     *,
