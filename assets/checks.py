@@ -1,0 +1,101 @@
+"""Asset checks: what must hold before anything downstream starts, and what is looked at when the day is over.
+
+Contract and accounting run inside the core step. The great_expectations suite is a check of its own, because
+its import alone takes seconds: it is part of the end of the day, never of the intraday path.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import dagster as dg
+
+from assets.metadata import plain
+from mr_platform.errors import DataError
+from mr_platform.lake.layout import Partition
+from mr_platform.lake.store import Lake
+from resources.lake import LakeResource
+
+CONTRACT = "contract"
+CONTRACT_RULE = "Columns, types, ranges and unique key are as schemas/ says."
+ACCOUNTING = "raw_is_core_plus_quarantine"
+ACCOUNTING_RULE = "Raw rows = rows that stand in core + quarantined rows."
+EXPECTATIONS = "end_of_day_expectations"
+
+
+def core_checks(key: dg.AssetKey, lake: Lake, partitions: Sequence[Partition]) -> Iterator[dg.AssetCheckResult]:
+    """Contract and accounting of the run's symbol-days, one result each; any failed day fails the check."""
+    broken = {str(p): reason for p in partitions if (reason := contract_breach(lake, p))}
+    yield dg.AssetCheckResult(
+        asset_key=key,
+        check_name=CONTRACT,
+        passed=not broken,
+        metadata={"partitions": len(partitions), "broken": dg.MetadataValue.json(broken)},
+    )
+    counts = {str(p): row_counts(lake, p) for p in partitions}
+    wrong = {p: c for p, c in counts.items() if c["raw"] != c["core"] + c["quarantined"]}
+    totals = {name: sum(c[name] for c in counts.values()) for name in ("raw", "core", "quarantined")}
+    yield dg.AssetCheckResult(
+        asset_key=key,
+        check_name=ACCOUNTING,
+        passed=not wrong,
+        metadata={**totals, "wrong": dg.MetadataValue.json(wrong)},
+    )
+
+
+def contract_breach(lake: Lake, partition: Partition) -> str:
+    """What the pandera contract of core/option_chain finds wrong; empty where nothing is."""
+    from schemas.contracts import validate
+
+    try:
+        validate("core/option_chain", lake.read("core/option_chain", partition))
+    except DataError as error:
+        return str(error)
+    return ""
+
+
+def row_counts(lake: Lake, partition: Partition) -> dict[str, int]:
+    """Raw rows that had been known when core was made, raw rows in core bars, and quarantined rows."""
+    import pyarrow.compute as pc
+
+    report = lake.read("core/quality_report", partition, columns=["raw_rows"])
+    core = lake.read("core/option_chain", partition, columns=["raw_rows"])
+    quarantine = lake.describe("core/quarantine", partition)
+    return {
+        "raw": int(report.column("raw_rows")[0].as_py()) if report.num_rows else 0,
+        "core": int(pc.sum(core.column("raw_rows")).as_py() or 0),
+        "quarantined": quarantine.rows if quarantine is not None else 0,
+    }
+
+
+def expectation_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
+    """The great_expectations suite over the newest session of each symbol in the lake."""
+
+    @dg.asset_check(
+        asset=key,
+        name=EXPECTATIONS,
+        description="Table-level expectations of the newest session of each symbol, after the close.",
+    )
+    def end_of_day_expectations(lake: LakeResource) -> dg.AssetCheckResult:
+        opened = lake.open()
+        newest: dict[str, date] = {}
+        for partition in opened.partitions("core/option_chain"):
+            newest[partition.symbol] = max(partition.trade_date, newest.get(partition.symbol, date.min))
+        found = {
+            str(partition): expectations(opened, partition)
+            for partition in (Partition(symbol, day) for symbol, day in sorted(newest.items()))
+        }
+        failed = {name: failures for name, failures in found.items() if failures}
+        return dg.AssetCheckResult(
+            passed=not failed and bool(found),
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"partitions": len(found), "failed": plain(failed)},
+        )
+
+    return end_of_day_expectations
+
+
+def expectations(lake: Lake, partition: Partition) -> list[str]:
+    """Names of the expectations that the partition does not meet."""
+    from schemas.expectations import failed_expectations
+
+    return failed_expectations("core/option_chain", lake.read("core/option_chain", partition))

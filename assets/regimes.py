@@ -1,0 +1,48 @@
+"""Layer ``regimes``: each component's answer, the platform's answer, and the weights behind it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+
+from assets.features import COMPONENTS
+from assets.labels import HORIZONS
+from assets.materialise import Output, as_of, station_assets
+from assets.partitions import symbol_days
+from assets.pictures import regime_timeline
+from mr_platform.environments import Environment
+from mr_platform.lake.layout import Partition
+from mr_platform.lake.store import Lake
+
+
+def regime_assets(environment: Environment) -> list[dg.AssetsDefinition]:
+    """``component_analysis_results``, ``master_regime_analysis`` and ``adaptive_learning_weights``, of one step."""
+    sources = [
+        *(dg.AssetDep(table.split("/")) for table, _ in COMPONENTS.values()),
+        *(dg.AssetDep(["models", f"regime_{horizon}"]) for horizon in HORIZONS),
+    ]
+    outputs = [
+        Output("regimes/component_analysis_results", "Each component's answer at each bar.", deps=sources),
+        Output(
+            "regimes/master_regime_analysis",
+            "The regime at each bar: probabilities, confidence, and whether the model, the rules or nobody answers.",
+            deps=sources,
+            pictures={"timeline": regime_timeline},
+        ),
+        Output(
+            "regimes/adaptive_learning_weights",
+            "Weights of the components by days to expiry and regime; each names the one it replaced.",
+            deps=sources,
+            optional=True,
+        ),
+    ]
+    return [station_assets("regimes", outputs, _publish_regimes, symbol_days(environment))]
+
+
+def _publish_regimes(context: dg.AssetExecutionContext, lake: Lake) -> Callable[[Partition], Any]:
+    from mr_platform import stations
+
+    return functools.partial(stations.publish_regimes, lake, as_of=as_of(context))
