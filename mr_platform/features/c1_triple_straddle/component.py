@@ -1,0 +1,123 @@
+"""The component itself: constants of a day from its context, and the two engines behind one ``compute``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mr_platform.features.c1_triple_straddle import catalogue
+from mr_platform.features.c1_triple_straddle.learning import learned_weights
+from mr_platform.features.c1_triple_straddle.state import N_COMPONENTS, N_TIMEFRAMES, Carried, DayConstants
+from mr_platform.features.catalogue import FeatureSpec
+from mr_platform.features.component import AdaptiveComponent, ComponentOutput, SessionStart
+from mr_platform.features.series import SessionSeries
+from mr_platform.parameters.triple_straddle import TripleStraddleParameters
+
+
+@dataclass(frozen=True)
+class SessionState:
+    """What ``begin`` makes and ``compute`` carries: the day's constants and the recursions."""
+
+    day: DayConstants
+    carried: Carried
+
+
+@dataclass(frozen=True)
+class TripleStraddle(AdaptiveComponent[SessionState]):
+    """C1: three rolling straddles, their legs and how they move together; high scores say premium expands.
+
+    ``engine`` is "cpu" (compiled) or "reference" (NumPy, recomputing from the open at every call).
+    """
+
+    settings: TripleStraddleParameters = field(default_factory=TripleStraddleParameters)
+    engine: str = "cpu"
+    key = "c1"
+
+    @property
+    def features(self) -> tuple[FeatureSpec, ...]:
+        return catalogue.features()
+
+    @property
+    def parameters(self) -> TripleStraddleParameters:
+        return self.settings
+
+    def begin(self, day: SessionStart) -> SessionState:
+        carried = Carried.fresh(day.n_bars)
+        if day.previous is not None:
+            carried.ema[:] = day.previous.ema_value
+            carried.ema_bars[:] = day.previous.ema_bars
+            carried.slow_ema[:] = day.previous.slow_ema_value
+            carried.slow_bars[:] = day.previous.slow_ema_bars
+        return SessionState(day_constants(self.settings, day), carried)
+
+    def compute(self, inputs: SessionSeries, out: ComponentOutput, start: int, stop: int, state: SessionState) -> None:
+        if self.engine == "reference":
+            from mr_platform.features.c1_triple_straddle import reference
+
+            run = reference.run
+        else:
+            from mr_platform.features.c1_triple_straddle import cpu
+
+            run = cpu.run
+        run(
+            inputs.bars,
+            inputs.held,
+            inputs.underlying,
+            inputs.dte,
+            start,
+            stop,
+            state.day,
+            state.carried,
+            out.values,
+            out.score,
+            out.confidence,
+            out.health,
+        )
+
+
+def day_constants(settings: TripleStraddleParameters, day: SessionStart) -> DayConstants:
+    """The constants of one session. Quantities of another kind of underlying than today's are left unknown."""
+    previous_hlc = np.full((10, 3), np.nan)
+    previous_vwap = np.full(10, np.nan)
+    week_sums = np.zeros((10, 2))
+    previous = day.previous
+    if previous is not None:
+        rows = slice(0, 10 if previous.underlying == day.underlying else 9)
+        previous_hlc[rows] = previous.rolling_ohlc[rows, 1:]
+        value, volume = previous.session_sums.T
+        previous_vwap[rows] = np.divide(value, volume, out=np.full(10, np.nan), where=volume > 0)[rows]
+        if previous.trade_date.isocalendar()[:2] == day.trade_date.isocalendar()[:2]:
+            week_sums[rows] = previous.week_sums[rows]
+    weights = np.full(N_COMPONENTS, 1.0 / N_COMPONENTS)
+    timeframe_weights = np.full(N_TIMEFRAMES, 1.0 / N_TIMEFRAMES)
+    if day.history:
+        session_dte = np.array([float(one.dte) for one in day.history])
+        by_component = np.stack([one.component_return for one in day.history])
+        by_timeframe = np.stack([one.timeframe_return for one in day.history])
+        weights = learned_weights(weights, day.dte, session_dte, by_component, settings.component_learning)
+        timeframe_weights = learned_weights(
+            timeframe_weights, day.dte, session_dte, by_timeframe, settings.timeframe_learning
+        )
+    return DayConstants(
+        n_bars=day.n_bars,
+        spans=np.array(settings.ema_spans, np.int64),
+        ema_weights=np.array(settings.ema_score_weights),
+        confluence=settings.confluence,
+        vwap_cuts=np.array(settings.vwap_cuts),
+        vwap_scores=np.array(settings.vwap_scores),
+        bands=np.array(settings.vwap_bands),
+        future_weights=np.array(settings.future_vwap_weights),
+        cpr_narrow=settings.cpr_narrow_percent,
+        cpr_scores=np.array(settings.cpr_scores),
+        timeframes=np.array(settings.timeframes, np.int64),
+        window=settings.window,
+        redundant=settings.redundant,
+        technique=np.array([settings.technique_weights(days) for days in range(settings.longest_dte + 1)]),
+        weights=weights,
+        timeframe_weights=timeframe_weights,
+        previous_hlc=previous_hlc,
+        previous_vwap=previous_vwap,
+        week_sums=week_sums,
+        future=int(day.underlying == "future"),
+    )

@@ -1,0 +1,98 @@
+"""What C1 learns from past sessions: the weights of its ten components and of its four timeframes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mr_platform.parameters.triple_straddle import WeightLearning
+
+Floats = NDArray[np.float64]
+_SESSIONS_A_YEAR = 252
+
+
+def performance(returns: Floats) -> float:
+    """0.35 Sharpe + 0.25 (1 + max drawdown) + 0.20 hit rate + 0.20 min(profit factor, 5) / 5 of session returns.
+
+    ``returns`` [n] are log returns of one part's calls, NaN where it made none. Sharpe is annualised (0 for a constant
+    series), the drawdown negative, the profit factor 5 without a loss. NaN for fewer than two sessions.
+    """
+    known = returns[np.isfinite(returns)]
+    if known.size < 2:
+        return math.nan
+    spread = known.std()
+    sharpe = known.mean() / spread * math.sqrt(_SESSIONS_A_YEAR) if spread > 0 else 0.0
+    equity = np.exp(np.concatenate(([0.0], np.cumsum(known))))
+    drawdown = float((equity / np.maximum.accumulate(equity) - 1.0).min())
+    gains, losses = known[known > 0].sum(), -known[known < 0].sum()
+    factor = 5.0 if losses == 0 else min(gains / losses, 5.0)
+    return (
+        0.35 * float(sharpe) + 0.25 * (1.0 + drawdown) + 0.20 * float((known > 0).mean()) + 0.20 * float(factor) / 5.0
+    )
+
+
+def same_dte_share(dte: int) -> float:
+    """Weight of sessions at the same DTE against all sessions: 0.80 to 3 days, 0.50 to 15, 0.30 beyond."""
+    if dte <= 3:
+        return 0.80
+    return 0.50 if dte <= 15 else 0.30
+
+
+def learned_weights(start: Floats, dte: int, session_dte: Floats, returns: Floats, rule: WeightLearning) -> Floats:
+    """Weights for a session at ``dte`` from earlier sessions, summing to 1.
+
+    ``start`` [n] weights without experience; ``session_dte`` [sessions] and ``returns`` [sessions, n], oldest first.
+    Each part's performance blends the same-DTE window with the all-days window (either alone when the other is shorter
+    than ``least_sessions``); negative performance earns no share, nor does the weaker of two redundant parts. The
+    weights then walk from ``start`` towards the shares, one step for each session beyond the least, ``longest_walk`` at
+    most: the same history gives the same weights, and short histories stay near the start.
+    """
+    every = returns[-rule.all_days :]
+    if every.shape[0] < rule.least_sessions:
+        return start.copy()
+    same = returns[session_dte == dte][-rule.same_dte :]
+    scores = np.array([performance(column) for column in every.T])
+    if same.shape[0] >= rule.least_sessions:
+        share = same_dte_share(dte)
+        near = np.array([performance(column) for column in same.T])
+        scores = np.where(np.isfinite(near), share * near + (1.0 - share) * scores, scores)
+    scores = np.where(np.isfinite(scores), np.maximum(scores, 0.0), 0.0)
+    scores[_redundant(every, scores, rule.redundant)] = 0.0
+    if scores.sum() <= 0.0:
+        return start.copy()
+    target = scores / scores.sum()
+    weights = start.copy()
+    for _ in range(min(every.shape[0] - rule.least_sessions + 1, rule.longest_walk)):
+        step = np.clip(rule.rate * (target - weights), -rule.largest_step, rule.largest_step)
+        weights = _normalised(weights + step, rule.low, rule.high)
+    return weights
+
+
+def _redundant(returns: Floats, scores: Floats, limit: float) -> NDArray[np.bool_]:
+    """Parts whose session returns correlate beyond ``limit`` in size with those of a better part (ties: an earlier)."""
+    out = np.zeros(scores.size, bool)
+    ranked = np.argsort(-scores, kind="stable")
+    for place, i in enumerate(ranked):
+        for j in ranked[:place]:
+            both = np.isfinite(returns[:, i]) & np.isfinite(returns[:, j])
+            a, b = returns[both, i], returns[both, j]
+            if out[j] or a.size < 3 or a.std() == 0 or b.std() == 0:
+                continue
+            if abs(np.corrcoef(a, b)[0, 1]) > limit:
+                out[i] = True
+                break
+    return out
+
+
+def _normalised(weights: Floats, low: float, high: float) -> Floats:
+    """Sum 1 within [low, high]: clip, then spread what is left over the weights that can still move."""
+    out = np.clip(weights, low, high)
+    for _ in range(out.size):
+        left = 1.0 - out.sum()
+        free = (out < high) if left > 0 else (out > low)
+        if abs(left) < 1e-15 or not free.any():
+            break
+        out[free] = np.clip(out[free] + left / free.sum(), low, high)
+    return out

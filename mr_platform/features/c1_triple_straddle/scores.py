@@ -1,0 +1,244 @@
+"""Compiled scalar pieces of C1: the scores of one price against its EMAs, VWAP and pivots, and window statistics.
+
+NaN in, NaN out. Windows are summed afresh in a fixed order: a tick then gives the very bits of a batch.
+"""
+# mypy: disable-error-code="no-any-return"
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from mr_platform.features.c1_triple_straddle.state import Floats
+
+ENOUGH = 0.8
+"""Share of a window's bars that must be there; bars before the open count as missing."""
+
+
+@njit(cache=True, error_model="numpy")
+def sign(x: float) -> float:
+    """-1, 0 or 1."""
+    return 1.0 if x > 0 else -1.0 if x < 0 else 0.0
+
+
+@njit(cache=True, error_model="numpy")
+def order_score(first: float, second: float, third: float) -> float:
+    """1 when first > second > third, -1 when reversed, else half the sign of first - second."""
+    if math.isnan(first) or math.isnan(second) or math.isnan(third):
+        return math.nan
+    if first > second > third:
+        return 1.0
+    if first < second < third:
+        return -1.0
+    return 0.5 * sign(first - second)
+
+
+@njit(cache=True, error_model="numpy")
+def weighted_mean(scores: Floats, weights: Floats) -> float:
+    """Mean of the finite scores under their weights renormalised; NaN when none is finite."""
+    total = 0.0
+    weight = 0.0
+    for i in range(scores.shape[0]):
+        if not math.isnan(scores[i]):
+            total += scores[i] * weights[i]
+            weight += weights[i]
+    return total / weight if weight > 0 else math.nan
+
+
+@njit(cache=True, error_model="numpy")
+def dispersion(scores: Floats) -> float:
+    """Population standard deviation of the finite scores; NaN with fewer than two."""
+    n = 0
+    total = 0.0
+    for i in range(scores.shape[0]):
+        if not math.isnan(scores[i]):
+            n += 1
+            total += scores[i]
+    if n < 2:
+        return math.nan
+    mean = total / n
+    square = 0.0
+    for i in range(scores.shape[0]):
+        if not math.isnan(scores[i]):
+            square += (scores[i] - mean) ** 2
+    return math.sqrt(square / n)
+
+
+@njit(cache=True, error_model="numpy")
+def ema_parts(price: float, ema: Floats, parts: Floats) -> None:
+    """Short, medium, long and trend score into ``parts`` [4]."""
+    parts[0] = order_score(price, ema[0], ema[1])
+    parts[1] = order_score(ema[0], ema[1], ema[2])
+    parts[2] = order_score(ema[1], ema[2], ema[3])
+    parts[3] = sign(ema[2] - ema[3]) if not math.isnan(ema[2] - ema[3]) else math.nan
+
+
+@njit(cache=True, error_model="numpy")
+def step_score(deviation: float, cuts: Floats, scores: Floats) -> float:
+    """Score of the highest cut that the size of ``deviation`` exceeds, signed; 0 within the first."""
+    if math.isnan(deviation):
+        return math.nan
+    size = abs(deviation)
+    for i in range(cuts.shape[0] - 1, -1, -1):
+        if size > cuts[i]:
+            return scores[i] * sign(deviation)
+    return 0.0
+
+
+@njit(cache=True, error_model="numpy")
+def pivot_levels(high: float, low: float, close: float, levels: Floats) -> None:
+    """S3, S2, S1, PP, R1, R2, R3 of a session's high, low and close into ``levels`` [7], ascending for high > low."""
+    pp = (high + low + close) / 3.0
+    levels[0] = low - 2.0 * (high - pp)
+    levels[1] = pp - (high - low)
+    levels[2] = 2.0 * pp - high
+    levels[3] = pp
+    levels[4] = 2.0 * pp - low
+    levels[5] = pp + (high - low)
+    levels[6] = high + 2.0 * (pp - low)
+
+
+@njit(cache=True, error_model="numpy")
+def ladder_score(price: float, levels: Floats) -> float:
+    """Above R3 1, R2 .8, R1 .6, PP .3; above S1 -.3, S2 -.6, S3 -.8; else -1."""
+    if math.isnan(price) or math.isnan(levels[3]):
+        return math.nan
+    if price > levels[6]:
+        return 1.0
+    if price > levels[5]:
+        return 0.8
+    if price > levels[4]:
+        return 0.6
+    if price > levels[3]:
+        return 0.3
+    if price > levels[2]:
+        return -0.3
+    if price > levels[1]:
+        return -0.6
+    if price > levels[0]:
+        return -0.8
+    return -1.0
+
+
+@njit(cache=True, error_model="numpy")
+def window_mean(values: Floats, t: int, n: int) -> float:
+    """Mean of the finite values of the ``n`` bars ending at ``t``; NaN with fewer than 80 %."""
+    total = 0.0
+    count = 0
+    for i in range(max(0, t - n + 1), t + 1):
+        if not math.isnan(values[i]):
+            total += values[i]
+            count += 1
+    return total / count if count >= ENOUGH * n else math.nan
+
+
+@njit(cache=True, error_model="numpy")
+def window_std(values: Floats, t: int, n: int) -> float:
+    """Population standard deviation of the ``n`` bars ending at ``t``; NaN with fewer than 80 %."""
+    mean = window_mean(values, t, n)
+    if math.isnan(mean):
+        return math.nan
+    square = 0.0
+    count = 0
+    for i in range(max(0, t - n + 1), t + 1):
+        if not math.isnan(values[i]):
+            square += (values[i] - mean) ** 2
+            count += 1
+    return math.sqrt(square / count)
+
+
+@njit(cache=True, error_model="numpy")
+def window_vwap(price: Floats, volume: Floats, t: int, n: int) -> float:
+    """Volume-weighted price of the ``n`` bars ending at ``t``; NaN with fewer than 80 % or without volume."""
+    value = 0.0
+    total = 0.0
+    count = 0
+    for i in range(max(0, t - n + 1), t + 1):
+        if not (math.isnan(price[i]) or math.isnan(volume[i])):
+            value += price[i] * volume[i]
+            total += volume[i]
+            count += 1
+    return value / total if count >= ENOUGH * n and total > 0 else math.nan
+
+
+@njit(cache=True, error_model="numpy")
+def quality(price: Floats, volume: Floats, t: int, n: int) -> float:
+    """.4 (1 - missing) + .3 / (1 + CV) + .3 (1 - share of bars without volume) over the ``n`` bars ending at ``t``.
+
+    Bars before the open are missing. Without two prices CV says nothing and its part is 0.
+    """
+    count = 0
+    traded = 0
+    total = 0.0
+    first = max(0, t - n + 1)
+    for i in range(first, t + 1):
+        if not math.isnan(price[i]):
+            count += 1
+            total += price[i]
+        if volume[i] > 0:
+            traded += 1
+    steadiness = 0.0
+    if count >= 2 and total > 0:
+        mean = total / count
+        square = 0.0
+        for i in range(first, t + 1):
+            if not math.isnan(price[i]):
+                square += (price[i] - mean) ** 2
+        steadiness = 1.0 / (1.0 + math.sqrt(square / count) / mean)
+    return 0.4 * count / n + 0.3 * steadiness + 0.3 * traded / n
+
+
+@njit(cache=True, error_model="numpy")
+def correlations(returns: Floats, t: int, n: int, redundant: float) -> tuple[float, float]:
+    """Mean pairwise correlation and share of pairs beyond ``redundant`` over the ``n`` bars ending at ``t``.
+
+    A series that is constant or lacks more than 20 % of the bars drops out; fewer than 60 % of the series left give
+    NaN. A pair uses the bars that both have.
+    """
+    series = returns.shape[1]
+    first = max(0, t - n + 1)
+    usable = np.zeros(series, np.bool_)
+    left = 0
+    for s in range(series):
+        spread = window_std(returns[:, s], t, n)
+        usable[s] = spread > 0
+        left += usable[s]
+    if left < 0.6 * series:
+        return math.nan, math.nan
+    total = 0.0
+    beyond = 0
+    pairs = 0
+    for a in range(series):
+        for b in range(a + 1, series):
+            if not (usable[a] and usable[b]):
+                continue
+            count = 0
+            mean_a = 0.0
+            mean_b = 0.0
+            for i in range(first, t + 1):
+                if not (math.isnan(returns[i, a]) or math.isnan(returns[i, b])):
+                    count += 1
+                    mean_a += returns[i, a]
+                    mean_b += returns[i, b]
+            mean_a /= count
+            mean_b /= count
+            saa = 0.0
+            sbb = 0.0
+            sab = 0.0
+            for i in range(first, t + 1):
+                if not (math.isnan(returns[i, a]) or math.isnan(returns[i, b])):
+                    da = returns[i, a] - mean_a
+                    db = returns[i, b] - mean_b
+                    saa += da * da
+                    sbb += db * db
+                    sab += da * db
+            if saa > 0 and sbb > 0:
+                pairs += 1
+                r = sab / math.sqrt(saa * sbb)
+                total += r
+                beyond += abs(r) > redundant
+    if pairs == 0:
+        return math.nan, math.nan
+    return total / pairs, beyond / pairs

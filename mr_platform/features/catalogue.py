@@ -1,0 +1,88 @@
+"""The catalogue: every feature the platform computes, in the order of the published columns.
+
+Code, table schemas, documentation and the dashboard are generated from it or checked against it. Importing this
+module loads no compiler and no data library.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mr_platform.errors import UsageError
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """What one feature column means.
+
+    ``description`` is the formula in words; ``range`` its bounds (-inf and inf where there is none);
+    ``warmup_minutes`` the one-minute bars after which it can first be finite, sessions before included where the
+    recursion runs on across them; ``parameters`` the names of the parameters it uses; ``version`` rises with every
+    change of meaning.
+    """
+
+    name: str
+    component: str
+    group: str
+    description: str
+    unit: str
+    range: tuple[float, float]
+    warmup_minutes: int
+    parameters: tuple[str, ...] = ()
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class ComponentEntry:
+    """A component in the catalogue: its short name, its table in the lake and its features in column order."""
+
+    key: str
+    number: int
+    table: str
+    features: tuple[FeatureSpec, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Feature names in column order."""
+        return tuple(spec.name for spec in self.features)
+
+
+@functools.lru_cache(maxsize=1)
+def components() -> tuple[ComponentEntry, ...]:
+    """The components that exist, by number."""
+    from mr_platform.features.c1_triple_straddle import catalogue as c1
+
+    return (ComponentEntry("c1", 1, "features/c1_triple_straddle", c1.features()),)
+
+
+def component(key: str) -> ComponentEntry:
+    """The component ``key`` (``c1``); UsageError naming the nearest match."""
+    entries = {entry.key: entry for entry in components()}
+    if key in entries:
+        return entries[key]
+    near = difflib.get_close_matches(key, entries, n=1)
+    raise UsageError(
+        rule="the component is in the catalogue",
+        value=key,
+        place="feature catalogue",
+        remedy=(f"did you mean {near[0]}? " if near else "") + f"known: {', '.join(entries)}",
+    )
+
+
+def catalogue() -> tuple[FeatureSpec, ...]:
+    """All features in column order: by component, by group, then as each component lists them."""
+    return tuple(spec for entry in components() for spec in entry.features)
+
+
+def as_json() -> list[dict[str, Any]]:
+    """The catalogue as plain lists and dictionaries; an unbounded end of a range is None."""
+    rows = []
+    for spec in catalogue():
+        row = asdict(spec)
+        row["range"] = [None if abs(bound) == float("inf") else bound for bound in spec.range]
+        row["parameters"] = list(spec.parameters)
+        rows.append(row)
+    return rows

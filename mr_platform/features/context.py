@@ -1,0 +1,145 @@
+"""Making the daily context: what one session hands to the sessions after it."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mr_platform.features.c1_triple_straddle.component import SessionState, TripleStraddle
+from mr_platform.features.component import ComponentOutput, SessionStart
+from mr_platform.features.implied import atm_implied_volatility
+from mr_platform.features.memory import DailyContext, latest_before
+from mr_platform.features.series import CLOSE, HIGH, LAGS, LOW, SessionSeries, session_series
+from mr_platform.market.chain import OptionChainDay
+
+__all__ = ["DailyContext", "daily_context", "latest_before"]
+
+Floats = NDArray[np.float64]
+
+ATR_SPANS = (14, 21, 50)
+BAR = 5
+_LEAST_CALLS = 30
+_DAILY_BARS = 260
+
+
+def daily_context(
+    chain: OptionChainDay, previous: DailyContext | None = None, daily_bars: pa.Table | None = None
+) -> DailyContext:
+    """The context of a whole session.
+
+    ``previous`` is the context of the latest earlier session, at most ten calendar days back (``latest_before``);
+    recursions run on from it, and start afresh without it. ``daily_bars`` is core/daily_bars of the same symbol; bars
+    of the session itself and later ones are left out. A session without rows hands on what it was given.
+    """
+    n = chain.minutes.size
+    series = session_series(chain, n)
+    known = np.flatnonzero(series.dte >= 0)
+    dte = int(series.dte[known[0]]) if known.size else -1
+    component = TripleStraddle()
+    state = component.begin(SessionStart(chain.trade_date, n, dte, chain.underlying, previous))
+    out = ComponentOutput.empty(n, len(component.features))
+    component.compute(series, out, 0, n, state)
+    iv = atm_implied_volatility(chain, series)
+    atr_value, atr_bars = _atr(series, previous)
+    last = np.minimum(np.arange(0, n, BAR) + BAR - 1, n - 1)
+    straddle = _log_ratio(series.bars[last, 0, CLOSE], series.held[last, 0, LAGS.index(BAR)])
+    carried = state.carried
+    return DailyContext(
+        symbol=chain.symbol,
+        trade_date=chain.trade_date,
+        underlying=chain.underlying,
+        dte=dte,
+        priced_bars=int(np.isfinite(series.bars[:, 0, CLOSE]).sum()),
+        rolling_ohlc=carried.ohlc.copy(),
+        session_sums=carried.vwap.copy(),
+        week_sums=_week_sums(state),
+        ema_value=carried.ema.copy(),
+        ema_bars=carried.ema_bars.copy(),
+        slow_ema_value=carried.slow_ema.copy(),
+        slow_ema_bars=carried.slow_bars.copy(),
+        atr_value=atr_value,
+        atr_bars=atr_bars,
+        component_return=_session_return(carried.score_trace[last], straddle),
+        timeframe_return=_session_return(carried.timeframe_trace[last, 0], straddle),
+        atm_iv_close=_last_known(iv),
+        daily_close=_daily_closes(daily_bars, chain),
+        bar5_minute=chain.minutes[::BAR].astype(np.int64),
+        bar5_underlying_close=np.array([_last_known(part) for part in _split(series.underlying[:, CLOSE])]),
+        bar5_straddle_return=straddle,
+        bar5_atm_iv=iv[last],
+        known_at=datetime.combine(chain.trade_date, time()) + timedelta(minutes=int(chain.minutes[-1]) + 1),
+    )
+
+
+def _split(values: Floats) -> list[Floats]:
+    return [values[i : i + BAR] for i in range(0, values.size, BAR)]
+
+
+def _last_known(values: Floats) -> float:
+    known = values[np.isfinite(values)]
+    return float(known[-1]) if known.size else float("nan")
+
+
+def _log_ratio(now: Floats, before: Floats) -> Floats:
+    out = np.full(now.shape, np.nan)
+    valid = (now > 0) & (before > 0)
+    out[valid] = np.log(now[valid] / before[valid])
+    return out
+
+
+def _session_return(scores: Floats, straddle: Floats) -> Floats:
+    """Sum over the session of sign(score) at one 5-minute bar times the held straddle's return over the next [n].
+
+    NaN for a part with fewer than 30 such calls.
+    """
+    calls = np.sign(scores[:-1]) * straddle[1:, None]
+    enough = np.isfinite(calls).sum(axis=0) >= _LEAST_CALLS
+    return np.where(enough, np.nansum(calls, axis=0), np.nan)
+
+
+def _week_sums(state: SessionState) -> Floats:
+    """Sums of the week including this session."""
+    return state.day.week_sums + state.carried.vwap
+
+
+def _atr(series: SessionSeries, previous: DailyContext | None) -> tuple[Floats, Floats]:
+    """Wilder's ATR of the ATM straddle and the underlying at the close [2, 3]; while young, the mean of what was seen.
+
+    J. Welles Wilder, New Concepts in Technical Trading Systems (1978). The straddle's previous close is that of the
+    contract held; the first bar of a session has none, its true range is high less low.
+    """
+    value = np.full((2, len(ATR_SPANS)), np.nan)
+    bars = np.zeros((2, len(ATR_SPANS)))
+    if previous is not None:
+        value[0], bars[0] = previous.atr_value[0], previous.atr_bars[0]
+        if previous.underlying == series.underlying_kind:
+            value[1], bars[1] = previous.atr_value[1], previous.atr_bars[1]
+    last = float("nan")
+    for t in range(series.minutes.size):
+        for asset, bar in enumerate((series.bars[t, 0], series.underlying[t])):
+            if np.isnan(bar[CLOSE]):
+                continue
+            before = series.held[t, 0, 0] if asset == 0 else last
+            high, low = np.fmax(bar[HIGH], bar[CLOSE]), np.fmin(bar[LOW], bar[CLOSE])
+            true_range = high - low if np.isnan(before) else max(high, before) - min(low, before)
+            for j, span in enumerate(ATR_SPANS):
+                weight = 1.0 / min(bars[asset, j] + 1.0, span)
+                start = true_range if bars[asset, j] == 0 else value[asset, j]
+                value[asset, j] = start + weight * (true_range - start)
+                bars[asset, j] += 1
+            if asset == 1:
+                last = bar[CLOSE]
+    return value, bars
+
+
+def _daily_closes(daily_bars: pa.Table | None, chain: OptionChainDay) -> Floats:
+    """Closes of finished sessions before the chain's, oldest first."""
+    if daily_bars is None:
+        return np.empty(0)
+    earlier = daily_bars.filter(pc.less(daily_bars["trade_date"], pa.scalar(chain.trade_date))).sort_by("trade_date")
+    closes: Floats = earlier["close"].to_numpy().astype(float)[-_DAILY_BARS:]
+    return closes

@@ -1,0 +1,193 @@
+"""Computing features: from a core table to a frame, whole sessions or a few new minutes at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mr_platform.errors import DataError, UsageError
+from mr_platform.features import tables
+from mr_platform.features.c1_triple_straddle.component import TripleStraddle
+from mr_platform.features.catalogue import component as entry_of
+from mr_platform.features.component import AdaptiveComponent, ComponentOutput, SessionStart
+from mr_platform.features.memory import DailyContext
+from mr_platform.features.series import SessionSeries, session_series
+from mr_platform.kernels.engine import engine as kernels_of
+from mr_platform.market.chain import OptionChainDay
+from mr_platform.market.sessions import Session
+
+_EXPIRIES_READ = 1
+"""Expiries kept when scattering: C1 reads the nearest alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureFrame:
+    """Features of one symbol over consecutive one-minute bars.
+
+    ``minutes`` int64 [M] minute of the day at which each bar starts; ``dte`` int64 [M], -1 unknown; ``outputs`` by
+    component key, in catalogue order: values [M, n], score, confidence and health [M] (see ``ComponentOutput``).
+    ``first_bar`` is the position of the first row in its session.
+    """
+
+    symbol: str
+    session: Session
+    minutes: NDArray[np.int64]
+    dte: NDArray[np.int64]
+    outputs: Mapping[str, ComponentOutput]
+    first_bar: int = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Feature names in catalogue order."""
+        return tuple(name for key in self.outputs for name in entry_of(key).names)
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """All features [M, n] in catalogue order."""
+        return np.concatenate([out.values for out in self.outputs.values()], axis=1)
+
+    @property
+    def event_ts(self) -> pa.Array:
+        """Start of each bar [M], timestamp[us, Asia/Kolkata]."""
+        return tables.timestamps(self.session.trade_date, self.minutes)
+
+    def score(self, key: str) -> NDArray[np.float64]:
+        """Score of a component [M] in [-1, 1]."""
+        return self.outputs[key].score
+
+    def confidence(self, key: str) -> NDArray[np.float64]:
+        """Confidence of a component [M] in [0, 1]."""
+        return self.outputs[key].confidence
+
+    def health(self, key: str) -> NDArray[np.int8]:
+        """Health of a component [M], an index into ``features.component.HEALTH``."""
+        return self.outputs[key].health
+
+    def to_table(self, *, every: int = 1) -> pa.Table:
+        """Columns symbol, event_ts, then the features in catalogue order, float64.
+
+        ``every`` 5 gives the finished 5-minute bars of the session: event_ts their start, features as of their last
+        minute.
+        """
+        return tables.export(self, every)
+
+    def lake_table(self, key: str, *, every: int = 1) -> pa.Table:
+        """The table of one component as it is published: keys, known_ts, dte, features, score, confidence, health."""
+        return tables.published(self, key, every)
+
+
+def component(key: str, engine: str = "auto") -> AdaptiveComponent[Any]:
+    """The component ``key`` with default parameters on the engine of that name."""
+    entry_of(key)
+    return TripleStraddle(engine=kernels_of(engine).name)
+
+
+def compute_features(
+    core: pa.Table,
+    session: Session,
+    *,
+    symbol: str | None = None,
+    previous: DailyContext | None = None,
+    history: Sequence[DailyContext] = (),
+    components: Sequence[str] = ("c1",),
+    engine: str = "auto",
+    until: int | None = None,
+) -> FeatureFrame:
+    """Features of every minute of a session from its core/option_chain rows, in any order.
+
+    ``previous`` context of the latest earlier session at most ten calendar days back, ``history`` contexts of earlier
+    sessions, newest last. ``until`` is a minute of the day: only bars that start at or before it are read, and the
+    frame ends there. UsageError for an unknown component or engine, DataError for a context that is not earlier.
+    """
+    stream = FeatureStream(
+        session, symbol=symbol, previous=previous, history=history, components=components, engine=engine
+    )
+    return stream.push(core, until=int(session.bar_minutes[-1]) if until is None else until)
+
+
+class FeatureStream:
+    """The tick entry: feed a session's new rows as they come, get the features of the new minutes.
+
+    The rows seen so far are kept; recursions are carried, so a push computes the new minutes alone. The frames of all
+    pushes, one after another, are bit for bit the frame of ``compute_features``.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        symbol: str | None = None,
+        previous: DailyContext | None = None,
+        history: Sequence[DailyContext] = (),
+        components: Sequence[str] = ("c1",),
+        engine: str = "auto",
+    ) -> None:
+        for context in (*history, *([previous] if previous is not None else [])):
+            if context.trade_date >= session.trade_date:
+                raise DataError(
+                    rule="features read contexts of earlier sessions only",
+                    value=f"context of {context.trade_date}",
+                    place=f"features of {session.trade_date}",
+                    remedy="pass the contexts before that date",
+                )
+        self.session = session
+        self._symbol = symbol
+        self._previous = previous
+        self._history = tuple(history)
+        self._kernels = kernels_of(engine)
+        self._components = {key: component(key, engine) for key in components}
+        self._states: dict[str, Any] = {}
+        self._rows: pa.Table | None = None
+        self._done = 0
+        self._outputs = {
+            key: ComponentOutput.empty(session.n_bars, len(one.features)) for key, one in self._components.items()
+        }
+
+    def push(self, rows: pa.Table, *, until: int) -> FeatureFrame:
+        """Take new core rows; give the minutes up to the bar that starts at ``until`` that were not given yet.
+
+        Rows after ``until`` are kept for later. UsageError when ``until`` lies before the session or goes back.
+        """
+        stop = int(np.searchsorted(self.session.bar_minutes, until, side="right"))
+        if stop == 0 or stop < self._done:
+            raise UsageError(
+                rule="until is a bar of the session at or after the last one computed",
+                value=f"{until // 60:02d}:{until % 60:02d}",
+                place=f"features of {self.session.trade_date}",
+                remedy=f"the session opens at {self.session.open:%H:%M}",
+            )
+        self._rows = rows if self._rows is None else pa.concat_tables([self._rows, rows])
+        chain = OptionChainDay.from_core(
+            self._rows, self.session, symbol=self._symbol, max_expiries=_EXPIRIES_READ
+        ).until(until)
+        series = session_series(chain, self.session.n_bars, using=self._kernels)
+        start, self._done = self._done, stop
+        for key, one in self._components.items():
+            if key not in self._states:
+                self._states[key] = one.begin(self._start(chain, series))
+            one.compute(series, self._outputs[key], start, stop, self._states[key])
+        return FeatureFrame(
+            symbol=chain.symbol,
+            session=self.session,
+            minutes=series.minutes[start:stop],
+            dte=series.dte[start:stop],
+            outputs={key: out.part(start, stop) for key, out in self._outputs.items()},
+            first_bar=start,
+        )
+
+    def _start(self, chain: OptionChainDay, series: SessionSeries) -> SessionStart:
+        """What was known before the first bar: days to the nearest expiry come from the first minute with rows."""
+        known = series.dte[series.dte >= 0]
+        return SessionStart(
+            trade_date=self.session.trade_date,
+            n_bars=self.session.n_bars,
+            dte=int(known[0]) if known.size else -1,
+            underlying=chain.underlying,
+            previous=self._previous,
+            history=self._history,
+        )

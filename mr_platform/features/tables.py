@@ -1,0 +1,114 @@
+"""Feature frames as Arrow tables, and the contract of each component's published table."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from dataclasses import asdict
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mr_platform.errors import UsageError
+from mr_platform.features.catalogue import component as entry_of
+from mr_platform.features.component import HEALTH
+from schemas.tables import IST_TIMESTAMP, Column, TableSchema
+
+if TYPE_CHECKING:
+    from mr_platform.features.engine import FeatureFrame
+
+EVERY = (1, 5)
+
+
+def timestamps(trade_date: date, minutes: NDArray[np.int64]) -> pa.Array:
+    """Minutes of an IST day as timestamp[us, Asia/Kolkata]."""
+    midnight = np.datetime64(trade_date, "us")
+    return pc.assume_timezone(pa.array(midnight + minutes.astype("timedelta64[m]")), timezone="Asia/Kolkata")
+
+
+@functools.lru_cache
+def feature_schema_version(key: str) -> str:
+    """Names the meaning of a component's columns: it changes with any entry of its catalogue."""
+    text = json.dumps([asdict(spec) for spec in entry_of(key).features], sort_keys=True)
+    return f"{key}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+@functools.lru_cache
+def table_schema(key: str) -> TableSchema:
+    """The contract of a component's published table."""
+    entry = entry_of(key)
+    bounds = [tuple(None if abs(b) == float("inf") else b for b in spec.range) for spec in entry.features]
+    return TableSchema(
+        name=entry.table,
+        version=1,
+        description=f"Features of component {entry.number}, its score, confidence and health, one row a bar.",
+        key=("symbol", "event_ts"),
+        columns=(
+            Column("symbol", pa.string(), "Underlying, as in configs/instruments.yaml", nullable=False),
+            Column("event_ts", IST_TIMESTAMP, "Start of the bar", nullable=False),
+            Column("known_ts", IST_TIMESTAMP, "Close of the bar, when the row could first be known", nullable=False),
+            Column(
+                "dte", pa.int32(), "Calendar days to the nearest expiry; null while none was seen", "days", lowest=0
+            ),
+            *(
+                Column(spec.name, pa.float64(), spec.description, spec.unit, lowest=low, highest=high)
+                for spec, (low, high) in zip(entry.features, bounds, strict=True)
+            ),
+            Column("score", pa.float64(), "Score of the component", "-1..1", lowest=-1, highest=1),
+            Column("confidence", pa.float64(), "Confidence of the score", "0..1", nullable=False, lowest=0, highest=1),
+            Column("health", pa.string(), "Health of the component", nullable=False, values=HEALTH),
+        ),
+    )
+
+
+def export(frame: FeatureFrame, every: int) -> pa.Table:
+    """symbol, event_ts, then every feature; NaN where not computable."""
+    rows, starts = _bars(frame, every)
+    values = np.ascontiguousarray(frame.values[rows].T)
+    names = ["symbol", "event_ts", *frame.names]
+    columns = [
+        pa.array([frame.symbol] * rows.size, pa.string()),
+        timestamps(frame.session.trade_date, starts),
+        *(pa.array(column) for column in values),
+    ]
+    return pa.Table.from_arrays(columns, names=names)
+
+
+def published(frame: FeatureFrame, key: str, every: int) -> pa.Table:
+    """The rows of ``table_schema(key)``, the feature schema version in the metadata."""
+    rows, starts = _bars(frame, every)
+    out = frame.outputs[key]
+    dte = frame.dte[rows]
+    score = out.score[rows]
+    columns = [
+        pa.array([frame.symbol] * rows.size, pa.string()),
+        timestamps(frame.session.trade_date, starts),
+        timestamps(frame.session.trade_date, frame.minutes[rows] + 1),
+        pa.array(dte, pa.int32(), mask=dte < 0),
+        *(pa.array(column) for column in np.ascontiguousarray(out.values[rows].T)),
+        pa.array(score),
+        pa.array(out.confidence[rows]),
+        pa.array([HEALTH[h] for h in out.health[rows]], pa.string()),
+    ]
+    metadata = {"feature_schema_version": feature_schema_version(key), "every": str(every), "symbol": frame.symbol}
+    return pa.Table.from_arrays(columns, schema=table_schema(key).arrow().with_metadata(metadata))
+
+
+def _bars(frame: FeatureFrame, every: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of the frame that end a bar of ``every`` minutes, and the minute at which each such bar starts."""
+    if every not in EVERY:
+        raise UsageError(
+            rule="features come every 1 or 5 minutes",
+            value=every,
+            place="feature table",
+            remedy="use every=1 or every=5",
+        )
+    position = frame.first_bar + np.arange(frame.minutes.size)
+    ends = (position % every == every - 1) | (position == frame.session.n_bars - 1)
+    rows = np.flatnonzero(ends)
+    return rows, frame.session.bar_minutes[position[rows] // every * every]
