@@ -8,6 +8,7 @@ contract last cost some minutes ago, so that a roll never looks like a return.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 from numba import njit
@@ -29,6 +30,8 @@ LAGS = (1, 3, 5, 10, 15)
 class SessionSeries:
     """One session of one symbol, M minutes. NaN means not known; prices in rupees, volume in units of the underlying.
 
+    trade_date
+        The session's date.
     minutes int64 [M]
         Minute of the day at which each bar starts.
     n_bars
@@ -50,6 +53,7 @@ class SessionSeries:
         Forward of the nearest expiry.
     """
 
+    trade_date: date
     minutes: Ints
     n_bars: int
     underlying_kind: str
@@ -85,6 +89,7 @@ def session_series(chain: OptionChainDay, n_bars: int, *, using: Engine | None =
         underlying[:, VOLUME] = chain.future[0, :, FUTURE_VOLUME]
     dte = np.where(expiry >= 0, chain.dte[np.maximum(expiry, 0)] if chain.dte.size else -1, -1)
     return SessionSeries(
+        trade_date=chain.trade_date,
         minutes=chain.minutes,
         n_bars=n_bars,
         underlying_kind=chain.underlying,

@@ -355,7 +355,7 @@ def _held_return(bars, held, t, i, lag):
 
 @njit(cache=True, error_model="numpy")
 def _window_range(bars, t, n):
-    """(Highest high - lowest low) / close of the ``n`` bars ending at ``t``; the close stands in for a lacking bound."""
+    """(Highest high - lowest low) / close of the ``n`` bars ending at ``t``; a close stands in for a lacking bound."""
     high = -math.inf
     low = math.inf
     count = 0
