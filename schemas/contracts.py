@@ -6,6 +6,7 @@ A lazy frame is only checked for its schema, never its values: what comes in her
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ import pyarrow as pa
 from schemas.tables import Column, TableSchema
 
 if TYPE_CHECKING:
-    import pandera.polars as pandera
+    from pandera.polars import DataFrameSchema
 
 
 @dataclass(frozen=True)
@@ -42,21 +43,18 @@ def check_contract(table: pa.Table, schema: TableSchema) -> list[ContractFailure
     failures = _shape_failures(table, schema)
     if failures:
         return failures
-    import pandera.errors
-
     frame = pl.DataFrame(pl.from_arrow(table))
     try:
         contract(schema).validate(frame, lazy=True)
-    except pandera.errors.SchemaErrors as errors:
+    except _pandera().errors.SchemaErrors as errors:
         return _value_failures(errors.failure_cases, frame, schema)
     return []
 
 
 @functools.lru_cache(maxsize=64)
-def contract(schema: TableSchema) -> pandera.DataFrameSchema:
+def contract(schema: TableSchema) -> DataFrameSchema:
     """The pandera schema of a table, for whoever checks frames himself."""
-    import pandera.polars as pandera
-
+    pandera = _pandera()
     types = pl.DataFrame(pl.from_arrow(schema.empty())).schema
     return pandera.DataFrameSchema(
         {
@@ -78,9 +76,20 @@ def contract(schema: TableSchema) -> pandera.DataFrameSchema:
     )
 
 
-def _checks(column: Column) -> list[Any]:
-    import pandera.polars as pandera
+def _pandera() -> Any:
+    """pandera's polars module, imported without its side effect.
 
+    On import pandera sets PYARROW_IGNORE_TIMEZONE for Spark's sake, whereupon pyarrow reads 09:15 in India as 09:15 in
+    Greenwich in the whole process. Set to nothing the variable is off, and pandera leaves a variable that is set alone.
+    """
+    os.environ["PYARROW_IGNORE_TIMEZONE"] = ""
+    import pandera.polars
+
+    return pandera.polars
+
+
+def _checks(column: Column) -> list[Any]:
+    pandera = _pandera()
     checks = []
     if column.lowest is not None:
         checks.append(pandera.Check(_bound(column.type, pl.Expr.ge, column.lowest), name=f"at least {column.lowest:g}"))

@@ -119,7 +119,8 @@ def _expectations(frame: pa.Table, session_minutes: int) -> list[Any]:
 
 def _has_values(frame: pa.Table, column: str) -> bool:
     """A source may lack a column altogether: an expectation about nothing would fail for no reason."""
-    return int(frame.column(column).null_count) < frame.num_rows
+    absent: int = frame.column(column).null_count
+    return bool(absent < frame.num_rows)
 
 
 def _outcome(entry: Any) -> Outcome:

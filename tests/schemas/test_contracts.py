@@ -50,6 +50,13 @@ def test_the_empty_table_of_every_schema_keeps_its_contract(schema):
     assert contract(schema).name == schema.name
 
 
+def test_checking_a_contract_leaves_the_time_zones_of_the_process_alone():
+    # pandera sets PYARROW_IGNORE_TIMEZONE when it is imported
+    check_contract(core(), CORE_OPTION_CHAIN)
+    moment = datetime(2026, 11, 19, 9, 15, tzinfo=IST)
+    assert str(pa.array([moment], pa.timestamp("us", "Asia/Kolkata"))[0]) == "2026-11-19 09:15:00+05:30"
+
+
 def test_a_good_table_has_no_failure():
     assert check_contract(core(), CORE_OPTION_CHAIN) == []
 
