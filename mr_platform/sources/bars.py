@@ -50,6 +50,7 @@ def to_bars(
 
     ``as_of`` (naive IST) hides every row and bar that a clock stopped there could not know; a snapshot is then
     carried up to that clock, else up to the source's last snapshot, after which nobody looked at the market.
+    ``known_ts`` is the bar's close: the exchange had said it by then, however late a collector wrote it down.
     Each raw row stands in exactly one bar (its own minute, expiry and strike), or in ``refused``, or is a future's.
     """
     seen = observe(raw, profile, session, instrument, as_of=as_of)
@@ -61,9 +62,7 @@ def to_bars(
         wide = _joined([_bar_legs(part, legs, profile) for part, legs in _parts(seen.rows)])
     wide = _with_spot(wide, seen.rows, session, profile, as_of)
     wide = _with_future(wide, seen.futures, profile)
-    counts = seen.rows.group_by("minute", *_KEY).agg(
-        pl.len().cast(pl.Int32).alias("raw_rows"), pl.col("collected").max()
-    )
+    counts = seen.rows.group_by("minute", *_KEY).agg(pl.len().cast(pl.Int32).alias("raw_rows"))
     wide = wide.join(counts, on=["minute", *_KEY], how="left")
     frame = _core_columns(wide, session, instrument, profile)
     lineage = seen.rows.select("raw_row", "minute", *_KEY).join(
@@ -121,7 +120,7 @@ def _snapshot_bars(seen: Observations, session: Session, as_of: datetime | None)
         closes = _fields(rows, legs, "close")
         state = [n for n in _fields(rows, legs, *LEG_FIELDS) if n[3:] not in ("open", "high", "low", "volume")]
         made = (
-            rows.sort(*_KEY, "ts", "raw_row")
+            rows.sort(*_KEY, "ts", "collected", "raw_row")
             .group_by(*_KEY, "minute", maintain_order=True)
             .agg(
                 *(pl.col(n).drop_nulls().first().alias(f"{n[:2]}_open") for n in closes),
@@ -207,14 +206,13 @@ def _with_future(wide: pl.DataFrame, futures: pl.DataFrame, profile: Profile) ->
 
 def _core_columns(wide: pl.DataFrame, session: Session, instrument: Instrument, profile: Profile) -> pl.DataFrame:
     close = _stamp(session, pl.col("minute") + profile.bar_minutes)
-    collected = pl.col("collected").dt.replace_time_zone("Asia/Kolkata")
     frame = wide.sort("minute", *_KEY).with_columns(
         pl.lit(instrument.symbol).alias("symbol"),
         _stamp(session, pl.col("minute")).alias("ts"),
         (pl.col("expiry") - pl.lit(session.trade_date)).dt.total_days().cast(pl.Int32).alias("dte"),
         pl.lit(profile.observation == "snapshot").alias("snapshot_made"),
         pl.col("raw_rows").fill_null(0),
-        pl.max_horizontal(close, collected).alias("known_ts"),
+        close.alias("known_ts"),
     )
     absent = [name for name in _CORE if name not in frame.columns]
     frame = frame.with_columns(

@@ -121,12 +121,12 @@ def _canonical(frame: pl.DataFrame, profile: Profile) -> tuple[pl.DataFrame, dic
     rows = rows.with_columns(_keys(frame, profile))
     unreadable: dict[str, pl.Series] = {}
     values = []
-    for field, names in profile.columns.items():
-        name = next((n for n in names if n in frame.columns), None)
-        if field in ("symbol", "expiry", "strike", "side") or name is None:
+    for field in profile.columns:
+        if field in ("symbol", "expiry", "strike", "side"):
             continue
-        series, bad = read_numbers(frame[name], profile.sentinels(field))
-        values.append(series.alias(field))
+        series, bad = read_field(frame, profile, field)
+        if series is not None:
+            values.append(series)
         if bad is not None:
             unreadable[field] = bad
     rows = rows.with_columns(values)
@@ -149,10 +149,12 @@ def _keys(frame: pl.DataFrame, profile: Profile) -> list[pl.Series]:
 
     def source(field: str) -> pl.Series | None:
         fact = f"_{field}"
-        name = next((n for n in profile.columns.get(field, ()) if n in frame.columns), None)
-        if fact in frame.columns and (name is None or field in profile.prefer_path):
-            name = fact
-        return None if name is None else frame[name]
+        names = [name for name in profile.columns.get(field, ()) if name in frame.columns]
+        if fact in frame.columns and (not names or field in profile.prefer_path):
+            names = [fact]
+        if len(names) < 2:
+            return frame[names[0]] if names else None
+        return frame.select(pl.coalesce(pl.col(name).cast(pl.String) for name in names)).to_series()
 
     nothing = pl.Series([None] * frame.height, dtype=pl.String)
     expiry, strike, side = source("expiry"), source("strike"), source("side")
@@ -191,6 +193,21 @@ def _contract_keys(text: pl.Series, profile: Profile) -> list[pl.Series]:
     )
     found = pl.DataFrame({"text": text}).join(table, on="text", how="left", maintain_order="left")
     return [found["expiry"], found["strike"], found["side"], found["#future"]]
+
+
+def read_field(frame: pl.DataFrame, profile: Profile, field: str) -> tuple[pl.Series | None, pl.Series | None]:
+    """Numbers of a canonical field, row by row from the first of its columns that says one, and the unreadable texts.
+
+    Files of several layouts may stand in one raw table, each with a column of its own for the field.
+    """
+    found: pl.Series | None = None
+    bad: pl.Series | None = None
+    for name in profile.columns.get(field, ()):
+        if name in frame.columns:
+            numbers, wrong = read_numbers(frame[name], profile.sentinels(field))
+            found = numbers if found is None else found.fill_null(numbers)
+            bad = wrong if bad is None else (bad if wrong is None else bad | wrong)
+    return (None if found is None else found.alias(field)), bad
 
 
 def read_numbers(values: pl.Series, sentinels: frozenset[str]) -> tuple[pl.Series, pl.Series | None]:
@@ -268,8 +285,8 @@ def _codes(
 
 
 def _failed(rows: pl.DataFrame) -> pl.Expr:
-    """A whole snapshot without spot, price and open interest: the call to the exchange failed."""
-    said = [pl.col(n) for n in rows.columns if n in ("spot", "close", "oi", "ce_close", "pe_close", "ce_oi", "pe_oi")]
+    """A whole snapshot without a price or open interest anywhere: the call to the exchange failed."""
+    said = [pl.col(n) for n in rows.columns if n in ("close", "oi", "ce_close", "pe_close", "ce_oi", "pe_oi")]
     alive = pl.any_horizontal((value > 0).fill_null(value=False) for value in said)
     return ~alive.any().over("ts")
 

@@ -53,7 +53,7 @@ _UNITS = {"oi": ("units", "contracts"), "volume": ("units", "contracts"), "iv": 
 _KEYS = frozenset(
     (
         *_CHOICES,
-        *("name", "title", "extends", "files", "path", "prefer_path", "columns", "fixed", "time", "collected"),
+        *("name", "description", "extends", "files", "path", "prefer_path", "columns", "fixed", "time", "collected"),
         *("expiry_formats", "units", "missing", "sides", "aliases", "contract", "bar_minutes", "csv", "precedence", "optional"),
     )
 )
@@ -102,7 +102,7 @@ class Profile:
     """
 
     name: str
-    title: str
+    description: str
     kind: str
     shape: str
     observation: str
@@ -161,9 +161,9 @@ def load_profile(name: str) -> Profile:
     return _load(profiles_root() / f"{name}.yaml")
 
 
-def all_profiles() -> list[Profile]:
-    """Every profile, by name."""
-    return [load_profile(name) for name in profile_names()]
+def load_profiles() -> dict[str, Profile]:
+    """Every profile by its name, sorted."""
+    return {name: load_profile(name) for name in profile_names()}
 
 
 @functools.lru_cache(maxsize=128)
@@ -212,7 +212,7 @@ def parse_profile(data: dict[str, Any], path: Path) -> Profile:
     _refuse_unknown(path, "missing.", missing, frozenset((*LEG_FIELDS, *KEY_FIELDS, "spot", "*")))
     profile = Profile(
         name=path.stem,
-        title=str(data.get("title", "")),
+        description=str(data.get("description", "")),
         **chosen,
         bar_minutes=minutes,
         precedence=int(data.get("precedence", _default_precedence(chosen["observation"], minutes))),

@@ -22,7 +22,7 @@ from mr_platform import logs
 from mr_platform.errors import MrError, SourceError, UsageError
 from mr_platform.market.instruments import instrument
 from mr_platform.sources.moments import present, read_moments
-from mr_platform.sources.profile import Profile, all_profiles
+from mr_platform.sources.profile import Profile, load_profiles
 from mr_platform.sources.readers import expand, read_file
 
 _log = logs.get("sources.tabular")
@@ -64,11 +64,18 @@ def read_raw(
 
 
 def read_files(
-    profile: Profile, paths: Sequence[Path], *, symbol: str | None = None, trade_date: date | None = None
+    profile: Profile,
+    paths: Sequence[Path],
+    *,
+    symbol: str | None = None,
+    trade_date: date | None = None,
+    root: Path | None = None,
 ) -> Reading:
     """Read every file; a file that is corrupt or does not fit the profile becomes an error, the others go on.
 
     ``symbol`` and ``trade_date`` keep only those rows, and stand in where neither the file nor its path says them.
+    ``root`` is the folder to which the files' names in ``_file`` are relative; by default a file is called by its
+    own name, with its folder where the path matters to the profile.
     """
     pieces: dict[tuple[str, date], list[tuple[str, str, pl.DataFrame]]] = {}
     errors: list[SourceError] = []
@@ -80,7 +87,7 @@ def read_files(
             place=", ".join(str(path) for path in paths),
             remedy="check the path, or choose the profile that fits",
         )
-    names = _names(files)
+    names = _names(profile, files) if root is None else {path: path.relative_to(root).as_posix() for path in files}
     for path in files:
         try:
             parts = _split(profile, path, symbol, trade_date)
@@ -114,7 +121,7 @@ def missing_columns(profile: Profile, columns: Sequence[str], facts: Mapping[str
 
 def fitting_profiles(columns: Sequence[str], path: Path) -> list[str]:
     """Names of the profiles whose columns a file has."""
-    return [p.name for p in all_profiles() if not missing_columns(p, columns, path_facts(p, path))]
+    return [p.name for p in load_profiles().values() if not missing_columns(p, columns, path_facts(p, path))]
 
 
 def path_facts(profile: Profile, path: Path) -> dict[str, str]:
@@ -267,9 +274,10 @@ def _dates(profile: Profile, frame: pl.DataFrame, path: Path) -> pl.Series:
     return dates
 
 
-def _names(files: Sequence[Path]) -> dict[Path, str]:
+def _names(profile: Profile, files: Sequence[Path]) -> dict[Path, str]:
     """Short name of each file, with as many parent folders as tell the files of a call apart."""
-    depth, names = 1, {path: path.name for path in files}
+    depth = 2 if profile.path else 1
+    names = {path: "/".join(path.parts[-depth:]) for path in files}
     while len(set(names.values())) < len(files) and depth < 12:
         depth += 1
         names = {path: "/".join(path.parts[-depth:]) for path in files}
