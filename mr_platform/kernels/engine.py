@@ -9,16 +9,19 @@ from types import ModuleType
 from mr_platform.errors import UsageError
 
 ENGINES = ("auto", "cpu", "reference")
-KERNELS = ("scatter", "parity")
+KERNELS = ("scatter", "parity", "moving", "black76", "chain_sums")
 
 
 @dataclass(frozen=True)
 class Engine:
-    """One implementation of every kernel module: ``engine("cpu").parity.forward_and_atm(...)``."""
+    """One implementation of every kernel module: ``engine("cpu").moving.ema(...)``."""
 
     name: str
     scatter: ModuleType
     parity: ModuleType
+    moving: ModuleType
+    black76: ModuleType
+    chain_sums: ModuleType
 
 
 def engine(name: str = "auto") -> Engine:

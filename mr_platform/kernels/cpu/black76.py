@@ -1,0 +1,272 @@
+"""Black-76, compiled; see ``reference.black76`` for the meaning, units and NaN rule of each function.
+
+Both tails come from one exponential, because F n(d1) = K n(d2). Logarithms are taken once a minute and once a strike.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from mr_platform.kernels.cpu.normal import ROOT_TWO_PI, exp, mills
+from mr_platform.kernels.reference.black76 import DAYS, RESOLUTION, VOL_POINT, ChainGreeks, Greeks
+
+LANES = 32
+"""Options that one pass of the vector loop takes; even, so that a lane's parity is its leg."""
+_MOST_STEPS = 60
+_CLOSE_ENOUGH = 1e-6
+"""A Halley step this small (relative) leaves an error of its cube: below the last bit."""
+
+
+def _flat(*arguments: np.ndarray) -> tuple[list[np.ndarray], tuple[int, ...]]:
+    """The arguments broadcast together as contiguous float64 [N], and their common shape."""
+    together = np.broadcast_arrays(*(np.asarray(a, np.float64) for a in arguments))
+    return [np.ascontiguousarray(a).reshape(-1) for a in together], together[0].shape
+
+
+def price(
+    forward: np.ndarray, strike: np.ndarray, years: np.ndarray, volatility: np.ndarray, leg: np.ndarray
+) -> np.ndarray:
+    flat, shape = _flat(forward, strike, years, volatility, leg)
+    return np.asarray(_price(*flat)).reshape(shape)
+
+
+def greeks(
+    forward: np.ndarray, strike: np.ndarray, years: np.ndarray, volatility: np.ndarray, leg: np.ndarray
+) -> Greeks:
+    flat, shape = _flat(forward, strike, years, volatility, leg)
+    return Greeks(*_greeks(*flat).reshape(len(Greeks._fields), *shape))
+
+
+def implied_volatility(
+    premium: np.ndarray, forward: np.ndarray, strike: np.ndarray, years: np.ndarray, leg: np.ndarray
+) -> np.ndarray:
+    flat, shape = _flat(premium, forward, strike, years, leg)
+    return np.asarray(_implied_volatility(*flat)).reshape(shape)
+
+
+def chain_greeks(forward: np.ndarray, strikes: np.ndarray, years: np.ndarray, volatility: np.ndarray) -> ChainGreeks:
+    years = np.ascontiguousarray(np.broadcast_to(years, forward.shape))
+    shape = volatility.shape
+    legs = np.ascontiguousarray(volatility).reshape(*shape[:3], -1)
+    found = np.empty((len(ChainGreeks._fields), *legs.shape))
+    _chain_greeks(np.ascontiguousarray(forward), np.repeat(strikes, 2), years, legs, found)
+    return ChainGreeks(*found.reshape(len(found), *shape))
+
+
+def chain_implied_volatility(
+    close: np.ndarray, forward: np.ndarray, strikes: np.ndarray, years: np.ndarray
+) -> np.ndarray:
+    years = np.ascontiguousarray(np.broadcast_to(years, forward.shape))
+    return np.asarray(
+        _chain_implied_volatility(np.ascontiguousarray(close), np.ascontiguousarray(forward), strikes, years)
+    )
+
+
+@njit(cache=True, error_model="numpy")
+def _price(f: np.ndarray, k: np.ndarray, t: np.ndarray, sigma: np.ndarray, leg: np.ndarray) -> np.ndarray:
+    out = np.empty(f.size)
+    for i in range(f.size):
+        if not (f[i] > 0 and k[i] > 0 and t[i] > 0 and sigma[i] > 0):
+            out[i] = np.nan
+            continue
+        s = sigma[i] * math.sqrt(t[i])
+        d1 = math.log(f[i] / k[i]) / s + 0.5 * s
+        d2 = d1 - s
+        density = exp(-0.5 * d1 * d1) / ROOT_TWO_PI
+        tail1 = density * mills(abs(d1))
+        tail2 = exp(-0.5 * d2 * d2) / ROOT_TWO_PI * mills(abs(d2))
+        sign = 1.0 - 2.0 * leg[i]
+        n1 = tail1 if sign * d1 < 0 else 1.0 - tail1
+        n2 = tail2 if sign * d2 < 0 else 1.0 - tail2
+        out[i] = sign * (f[i] * n1 - k[i] * n2)
+    return out
+
+
+@njit(cache=True, error_model="numpy")
+def _greeks(f: np.ndarray, k: np.ndarray, t: np.ndarray, sigma: np.ndarray, leg: np.ndarray) -> np.ndarray:
+    out = np.full((11, f.size), np.nan)
+    for i in range(f.size):
+        if not (f[i] > 0 and k[i] > 0 and t[i] > 0 and sigma[i] > 0):
+            continue
+        root = math.sqrt(t[i])
+        s = sigma[i] * root
+        d1 = math.log(f[i] / k[i]) / s + 0.5 * s
+        d2 = d1 - s
+        density = exp(-0.5 * d1 * d1) / ROOT_TWO_PI
+        tail1 = density * mills(abs(d1))
+        tail2 = exp(-0.5 * d2 * d2) / ROOT_TWO_PI * mills(abs(d2))
+        sign = 1.0 - 2.0 * leg[i]
+        n1 = tail1 if sign * d1 < 0 else 1.0 - tail1
+        n2 = tail2 if sign * d2 < 0 else 1.0 - tail2
+        gamma = density / (f[i] * s)
+        vega = f[i] * density * root
+        out[0, i] = sign * n1
+        out[1, i] = gamma
+        out[2, i] = -f[i] * density * sigma[i] / (2.0 * root) / DAYS
+        out[3, i] = vega * VOL_POINT
+        out[4, i] = sign * k[i] * t[i] * n2 / 100.0
+        out[5, i] = -density * d2 / sigma[i] * VOL_POINT
+        out[6, i] = density * d2 / (2.0 * t[i]) / DAYS
+        out[7, i] = vega * d1 * d2 / sigma[i] * VOL_POINT**2
+        out[8, i] = -gamma * (1.0 + d1 / s) / f[i]
+        out[9, i] = gamma * (d1 * d2 - 1.0) / sigma[i] * VOL_POINT
+        out[10, i] = gamma * (1.0 - d1 * d2) / (2.0 * t[i]) / DAYS
+    return out
+
+
+@njit(cache=True, error_model="numpy")
+def _greeks_of_lanes(f: float, t: float, work: np.ndarray) -> None:
+    """Greeks of LANES options of one minute and expiry.
+
+    ``work`` holds rows of LANES values, one after the other: volatility, ln K, sign, then room for the seven Greeks.
+    One array with constant distances, because only then can the compiler prove that rows do not overlap and emit
+    vector instructions; ten separate pointers would need more checks than it is willing to make.
+    """
+    log_f = math.log(f)
+    root = math.sqrt(t)
+    inverse_root = 1.0 / root
+    vega_scale = f * root * VOL_POINT
+    theta_scale = -f / (2.0 * root) / DAYS
+    charm_scale = 1.0 / (2.0 * t) / DAYS
+    gamma_scale = inverse_root / f
+    for j in range(LANES):
+        v = work[j] if work[j] > 0.0 else np.nan
+        sign = work[2 * LANES + j]
+        inverse = 1.0 / v
+        s = v * root
+        d1 = (log_f - work[LANES + j]) * (inverse * inverse_root) + 0.5 * s
+        d2 = d1 - s
+        density = exp(-0.5 * d1 * d1) * (1.0 / ROOT_TWO_PI)
+        tail = density * mills(abs(d1))
+        across = density * d2
+        work[3 * LANES + j] = sign * (tail if sign * d1 < 0.0 else 1.0 - tail)
+        work[4 * LANES + j] = density * (inverse * gamma_scale)
+        work[5 * LANES + j] = theta_scale * density * v
+        work[6 * LANES + j] = vega_scale * density
+        work[7 * LANES + j] = -across * inverse * VOL_POINT
+        work[8 * LANES + j] = across * charm_scale
+        work[9 * LANES + j] = vega_scale * across * d1 * inverse * VOL_POINT
+
+
+@njit(cache=True, error_model="numpy")
+def _chain_greeks(
+    forward: np.ndarray, strikes: np.ndarray, years: np.ndarray, sigma: np.ndarray, out: np.ndarray
+) -> None:
+    days, minutes, expiries, n = sigma.shape
+    log_strikes = np.log(np.where(strikes > 0.0, strikes, np.nan))
+    work = np.full(10 * LANES, np.nan)
+    for j in range(LANES):
+        work[2 * LANES + j] = 1.0 - 2.0 * (j % 2)
+    for d in range(days):
+        for m in range(minutes):
+            for e in range(expiries):
+                f, t = forward[d, m, e], years[d, m, e]
+                if not (f > 0 and t > 0):
+                    out[:, d, m, e] = np.nan
+                    continue
+                for first in range(0, n, LANES):
+                    count = min(LANES, n - first)
+                    for j in range(count):
+                        work[j] = sigma[d, m, e, first + j]
+                    for j in range(count):
+                        work[LANES + j] = log_strikes[first + j]
+                    _greeks_of_lanes(f, t, work)
+                    for g in range(7):
+                        for j in range(count):
+                            out[g, d, m, e, first + j] = work[(3 + g) * LANES + j]
+
+
+@njit(cache=True, error_model="numpy")
+def _implied(time_value: float, f: float, k: float, log_moneyness: float, t: float) -> float:
+    """Volatility of the out-of-the-money option whose value is ``time_value`` > 0.
+
+    In units of sqrt(FK) the value is b(s) with x = -|ln(F/K)|; it bends at s = sqrt(2|x|). Halley's method, on ln b
+    below the bend and on b above it, inside a bracket that halves whenever a step leaves it (after Jaeckel, "Let's be
+    rational", Wilmott 2015, whose start values this simplifies).
+    """
+    x = -abs(log_moneyness)
+    beta = time_value / math.sqrt(f * k)
+    ceiling = math.exp(0.5 * x)
+    bend = math.sqrt(-2.0 * x)
+    at_bend = ceiling * (0.5 - mills(bend) / ROOT_TWO_PI)
+    below = beta < at_bend
+    log_beta = math.log(beta)
+    if below:
+        s = -x / math.sqrt(-0.5 * x + 2.0 * (math.log(at_bend) - log_beta))
+        low, high = 0.0, bend
+    else:
+        s = bend + (beta - at_bend) * ROOT_TWO_PI / ceiling
+        low, high = bend, 100.0
+    for _ in range(_MOST_STEPS):
+        d1 = x / s + 0.5 * s
+        d2 = d1 - s
+        density = ceiling * math.exp(-0.5 * d1 * d1) / ROOT_TWO_PI
+        if d1 <= 0.0:
+            b = density * (mills(-d1) - mills(-d2))
+        else:
+            b = ceiling - density * (mills(d1) + mills(-d2))
+        if b < beta:
+            low = s
+        else:
+            high = s
+        curvature = x * x / (s * s * s) - 0.25 * s
+        if below:
+            slope = density / b
+            newton = (log_beta - math.log(b)) / slope
+            curvature -= slope
+        else:
+            newton = (beta - b) / density
+        step = newton / max(1.0 + 0.5 * newton * curvature, 0.5)
+        stepped = s + step
+        if not (low < stepped < high):
+            if abs(step) <= _CLOSE_ENOUGH * s:
+                break
+            stepped = 0.5 * (low + high)
+        s = stepped
+        if abs(step) <= _CLOSE_ENOUGH * s:
+            break
+    return s / math.sqrt(t)
+
+
+@njit(cache=True, error_model="numpy")
+def _invert(premium: float, f: float, k: float, log_moneyness: float, t: float, is_put: float) -> float:
+    """Implied volatility of one option; NaN outside the no-arbitrage bounds."""
+    if not (f > 0 and k > 0 and t > 0):
+        return np.nan
+    if is_put == 0.0:
+        time_value, bound = premium - max(f - k, 0.0), f
+    else:
+        time_value, bound = premium - max(k - f, 0.0), k
+    if time_value > RESOLUTION * max(f, k) and premium < bound:
+        return float(_implied(time_value, f, k, log_moneyness, t))
+    return np.nan
+
+
+@njit(cache=True, error_model="numpy")
+def _implied_volatility(v: np.ndarray, f: np.ndarray, k: np.ndarray, t: np.ndarray, leg: np.ndarray) -> np.ndarray:
+    out = np.empty(v.size)
+    for i in range(v.size):
+        out[i] = _invert(v[i], f[i], k[i], math.log(f[i] / k[i]), t[i], leg[i])
+    return out
+
+
+@njit(cache=True, error_model="numpy")
+def _chain_implied_volatility(
+    close: np.ndarray, forward: np.ndarray, strikes: np.ndarray, years: np.ndarray
+) -> np.ndarray:
+    out = np.empty(close.shape)
+    days, minutes, expiries, n_strikes, _ = close.shape
+    log_strikes = np.log(strikes)
+    for d in range(days):
+        for m in range(minutes):
+            for e in range(expiries):
+                f, t = forward[d, m, e], years[d, m, e]
+                log_f = math.log(f)
+                for j in range(n_strikes):
+                    moneyness = log_f - log_strikes[j]
+                    out[d, m, e, j, 0] = _invert(close[d, m, e, j, 0], f, strikes[j], moneyness, t, 0.0)
+                    out[d, m, e, j, 1] = _invert(close[d, m, e, j, 1], f, strikes[j], moneyness, t, 1.0)
+    return out
