@@ -1,0 +1,130 @@
+"""Stations from core to features: the daily context and the feature tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from mr_platform.lake.layout import Partition
+from mr_platform.lake.store import Lake
+from mr_platform.market.sessions import nse_calendar
+from mr_platform.stations.report import StationReport, last_closed_minute, publish, timed
+
+if TYPE_CHECKING:
+    from mr_platform.features.engine import FeatureFrame
+    from mr_platform.features.memory import DailyContext
+
+CORE = "core/option_chain"
+CONTEXT = "core/daily_context"
+DAILY_BARS = "core/daily_bars"
+
+# Published feature rows stand for finished bars of this many minutes, the cadence of labels and regimes.
+PUBLISHED_EVERY = 5
+# Sessions of memory handed to a component; the longest rolling window that learned weights use.
+HISTORY_SESSIONS = 252
+_DAYS_A_SESSION = 1.6
+
+
+def publish_context(lake: Lake, partition: Partition, *, as_of: datetime | None = None) -> StationReport:
+    """core/daily_context of a symbol-day, from its core and the context of the session before it."""
+    from mr_platform.features.context import daily_context
+    from mr_platform.market.chain import OptionChainDay
+
+    with timed("context", partition) as timer:
+        session = nse_calendar().session(partition.trade_date)
+        core = lake.read(CORE, partition)
+        chain = OptionChainDay.from_core(core, session, symbol=partition.symbol)
+        if as_of is not None:
+            chain = chain.until(last_closed_minute(session, as_of))
+        context = daily_context(chain, previous_context(lake, partition), daily_bars(lake, partition))
+        return publish(
+            lake,
+            CONTEXT,
+            partition,
+            context.to_table(),
+            timer,
+            details={"dte": context.dte, "underlying": context.underlying, "priced_bars": context.priced_bars},
+        )
+
+
+def compute_features(
+    lake: Lake,
+    partition: Partition,
+    *,
+    components: Sequence[str] | None = None,
+    engine: str = "auto",
+    until: int | None = None,
+) -> FeatureFrame:
+    """Features of a symbol-day, afresh from core and the contexts of earlier sessions; nothing is published.
+
+    ``until`` minute of the day: as if the clock had stopped when that bar closed.
+    """
+    from mr_platform.features import engine as features
+    from mr_platform.features.catalogue import components as known
+
+    session = nse_calendar().session(partition.trade_date)
+    return features.compute_features(
+        lake.read(CORE, partition),
+        session,
+        symbol=partition.symbol,
+        previous=previous_context(lake, partition),
+        history=contexts_before(lake, partition),
+        components=components or tuple(entry.key for entry in known()),
+        engine=engine,
+        until=until,
+    )
+
+
+def publish_features(
+    lake: Lake, partition: Partition, component: str = "c1", *, as_of: datetime | None = None, engine: str = "auto"
+) -> StationReport:
+    """The table of one component: a row for each finished five-minute bar."""
+    from mr_platform.features.catalogue import component as entry_of
+
+    with timed(f"features.{component}", partition) as timer:
+        session = nse_calendar().session(partition.trade_date)
+        until = None if as_of is None else last_closed_minute(session, as_of)
+        frame = compute_features(lake, partition, components=(component,), engine=engine, until=until)
+        rows = frame.lake_table(component, every=PUBLISHED_EVERY)
+        metadata = {k.decode(): v.decode() for k, v in (rows.schema.metadata or {}).items()}
+        return publish(
+            lake,
+            entry_of(component).table,
+            partition,
+            rows.replace_schema_metadata(None),
+            timer,
+            metadata=metadata,
+            details={"features": len(frame.names), "engine": engine},
+        )
+
+
+def previous_context(lake: Lake, partition: Partition) -> DailyContext | None:
+    """Context of the latest earlier session in the lake, at most ten calendar days back."""
+    from mr_platform.features.memory import LONGEST_GAP, DailyContext
+
+    earliest = partition.trade_date - LONGEST_GAP
+    near = [day for day in _context_days(lake, partition) if day >= earliest]
+    return DailyContext.from_table(lake.read(CONTEXT, Partition(partition.symbol, near[-1]))) if near else None
+
+
+def contexts_before(lake: Lake, partition: Partition) -> list[DailyContext]:
+    """Contexts of earlier sessions, newest last, as far back as components remember."""
+    from mr_platform.features.memory import DailyContext
+
+    earliest = partition.trade_date - timedelta(days=HISTORY_SESSIONS * _DAYS_A_SESSION)
+    days = [day for day in _context_days(lake, partition) if day >= earliest][-HISTORY_SESSIONS:]
+    return [DailyContext.from_table(lake.read(CONTEXT, Partition(partition.symbol, day))) for day in days]
+
+
+def daily_bars(lake: Lake, partition: Partition) -> pa.Table | None:
+    """The symbol's daily bars, if the lake has any."""
+    published = lake.partitions(DAILY_BARS, symbol=partition.symbol)
+    return lake.read(DAILY_BARS, published[-1]) if published else None
+
+
+def _context_days(lake: Lake, partition: Partition) -> list[date]:
+    published = lake.partitions(CONTEXT, symbol=partition.symbol)
+    return [one.trade_date for one in published if one.trade_date < partition.trade_date]

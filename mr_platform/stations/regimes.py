@@ -1,0 +1,129 @@
+"""Stations from features to labels and regimes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mr_platform.errors import MissingPartition
+from mr_platform.lake.layout import Partition
+from mr_platform.lake.store import Lake
+from mr_platform.market.sessions import IST, nse_calendar
+from mr_platform.regimes.inputs import ModelAnswer, scores_from_features
+from mr_platform.regimes.labels import class_shares, label_session
+from mr_platform.regimes.parameters import load
+from mr_platform.regimes.results import RegimeTables
+from mr_platform.regimes.results import analyse as analyse_scores
+from mr_platform.regimes.state import MarketState, market_state
+from mr_platform.regimes.weights import start_weights
+from mr_platform.stations.report import StationReport, publish, timed
+from mr_platform.stations.series import chain_sessions, index_sessions, second_sessions
+
+COMPONENT_RESULTS = "regimes/component_analysis_results"
+MASTER = "regimes/master_regime_analysis"
+WEIGHTS = "regimes/adaptive_learning_weights"
+# What "the regime now" means: the task whose champion answers beside the rules.
+NOWCAST = "regime_nowcast"
+
+
+def publish_labels(lake: Lake, partition: Partition, horizon: str) -> StationReport:
+    """labels/regime_<horizon> of a symbol-day: the bars whose forward window the lake already holds."""
+
+    table = f"labels/regime_{horizon}"
+    with timed(table, partition) as timer:
+        day = partition.trade_date
+        labels = label_session(
+            partition.symbol,
+            chain_sessions(lake, partition.symbol, day),
+            day,
+            horizon,
+            load().labels,
+            history=index_sessions(lake, partition.symbol, day),
+            second=second_sessions(lake, partition.symbol, day),
+        )
+        labelled = labels.num_rows - labels["label"].null_count
+        return publish(
+            lake, table, partition, labels, timer, details={"labelled": labelled, "shares": class_shares(labels)}
+        )
+
+
+def publish_regimes(lake: Lake, partition: Partition, *, as_of: datetime | None = None) -> StationReport:
+    """The component answers, the master answer and the weights in force, of one symbol-day.
+
+    ``as_of`` needs no handling of its own: features are published up to it, and regimes follow their rows.
+    """
+    with timed("regimes", partition) as timer:
+        tables, version = analyse(lake, partition)
+        measured = {"run_seconds": f"{timer.seconds}"}
+        publish(lake, COMPONENT_RESULTS, partition, tables.components, timer, metadata=measured)
+        publish_start_weights(lake, partition.symbol)
+        shares = pc.value_counts(tables.master["master_regime"]).to_pylist()
+        return publish(
+            lake,
+            MASTER,
+            partition,
+            tables.master,
+            timer,
+            metadata=measured,
+            details={"model": version or "rules", "regimes": {str(s["values"]): s["counts"] for s in shares}},
+        )
+
+
+def analyse(lake: Lake, partition: Partition) -> tuple[RegimeTables, str]:
+    """Result tables of a symbol-day from its published features, and the version of the model that answered ("")."""
+
+    found = feature_tables(lake, partition)
+    if not found:
+        raise MissingPartition(
+            rule="regimes follow published features",
+            value=str(partition),
+            place=str(lake.root),
+            remedy="publish features first",
+        )
+    model = model_answer(lake, found)
+    tables = analyse_scores(
+        partition.symbol,
+        [scores_from_features(table, number) for number, table in found.items()],
+        load(),
+        model=model,
+        market=_market(lake, partition),
+    )
+    return tables, model.version if model is not None else ""
+
+
+def feature_tables(lake: Lake, partition: Partition) -> dict[int, pa.Table]:
+    """The published feature tables of a symbol-day by component number."""
+    from mr_platform.features.catalogue import components
+
+    return {
+        entry.number: lake.read(entry.table, partition)
+        for entry in components()
+        if lake.describe(entry.table, partition) is not None
+    }
+
+
+def model_answer(lake: Lake, features: dict[int, pa.Table]) -> ModelAnswer | None:
+    """What the champion of the nowcast says of the rows; None where no model has been promoted."""
+    from mr_platform.stations.models import answer
+
+    return answer(lake, NOWCAST, features)
+
+
+def _market(lake: Lake, partition: Partition) -> MarketState | None:
+    sessions = chain_sessions(lake, partition.symbol, partition.trade_date)
+    if not any(bars.trade_date == partition.trade_date for bars in sessions):
+        return None
+    return market_state(sessions, partition.trade_date, load().labels)
+
+
+def publish_start_weights(lake: Lake, symbol: str) -> None:
+    """The start values of the component weights, in force since the calendar's first session.
+
+    They stand in that session's partition whoever asks and however often, so that each weight has one row.
+    """
+    calendar = nse_calendar()
+    first = calendar.session(calendar.between(calendar.first, calendar.last)[0])
+    rows = start_weights(symbol, first.open.replace(tzinfo=IST), load().weights)
+    lake.publish(WEIGHTS, Partition(symbol, first.trade_date), rows)
