@@ -21,7 +21,7 @@ def _labels(name: str, description: str) -> TableSchema:
             Column(
                 "event_ts",
                 IST_TIMESTAMP,
-                "The moment t, stamped by the start of the one-minute bar that closes at t",
+                "Start of the five-minute bar that closes at t: the stamp of the features known at t",
                 nullable=False,
             ),
             Column("known_ts", IST_TIMESTAMP, "Close of the last bar of the forward window", nullable=False),

@@ -98,7 +98,7 @@ def label_windows(symbol: str, windows: Windows, trade_date: date, task: str, pa
     enough = behind >= parameters.min_sessions
     volatility = _volatility_class(rows.sigma_f, cuts["sigma_f"])
     direction = np.where(np.isfinite(rows.s_f), np.nan_to_num(rows.s_f) + 1, _NO_LABEL).astype(np.int64)
-    event = [_stamp(trade_date, minute + BAR_MINUTES - 1) for minute in minutes]
+    event = [_stamp(trade_date, minute) for minute in minutes]
     known = [
         _stamp(windows.dates[s], minute + BAR_MINUTES)
         for s, minute in zip(windows.known_session[mine], windows.known_minute[mine], strict=True)

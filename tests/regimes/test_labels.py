@@ -188,14 +188,12 @@ MARKET = [walk(day, seed) for seed, day in enumerate(DAYS)]
 @pytest.mark.parametrize(
     ("task", "rows", "first_known", "last"),
     [
-        ("h12", 63, (0, 10, 20), ((14, 29), (0, 15, 30))),
-        ("nowcast", 69, (0, 9, 50), ((14, 59), (0, 15, 30))),
-        ("h75", 75, (1, 9, 20), ((15, 29), (1, 15, 30))),
+        ("h12", 63, (0, 10, 20), ((14, 25), (0, 15, 30))),
+        ("nowcast", 69, (0, 9, 50), ((14, 55), (0, 15, 30))),
+        ("h75", 75, (1, 9, 20), ((15, 25), (1, 15, 30))),
     ],
 )
-def test_a_row_is_stamped_by_the_minute_that_closes_at_t_and_known_when_its_window_closes(
-    task, rows, first_known, last
-):
+def test_a_row_is_stamped_by_the_start_of_its_bar_and_known_when_its_window_closes(task, rows, first_known, last):
     table = label_session("NIFTY", MARKET, DAYS[9], task, PARAMETERS, follows=next_day)
     assert table.num_rows == rows
     assert table.schema.names == LABEL_TABLES[task].arrow().names
@@ -205,7 +203,7 @@ def test_a_row_is_stamped_by_the_minute_that_closes_at_t_and_known_when_its_wind
         assert stamp.utcoffset() == timedelta(hours=5, minutes=30)
         assert stamp.replace(tzinfo=None) == day + timedelta(days=nights, hours=hour, minutes=minute)
 
-    at(table["event_ts"][0].as_py(), 0, 9, 19)
+    at(table["event_ts"][0].as_py(), 0, 9, 15)
     at(table["known_ts"][0].as_py(), *first_known)
     at(table["event_ts"][-1].as_py(), 0, *last[0])
     at(table["known_ts"][-1].as_py(), *last[1])
@@ -238,7 +236,7 @@ def test_index_history_carries_the_cuts_of_volatility_back_but_not_those_of_corr
     # 8: all; 6: the first hour, for which the first session of each kind has no past; 2: where rho decides
     assert set(table["cut_sessions"].to_pylist()) == {2, 6, 8}
     without = label_session("NIFTY", MARKET[6:], DAYS[8], "h12", PARAMETERS, follows=next_day)
-    assert set(without["cut_sessions"].to_pylist()) == {2}
+    assert set(without["cut_sessions"].to_pylist()) == {1, 2}
     assert without["label"].null_count == without.num_rows
 
 
