@@ -5,15 +5,14 @@ its import alone takes seconds: it is part of the end of the day, never of the i
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date
 
 import dagster as dg
 
-from assets.metadata import plain
-from mr_platform.errors import DataError
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
+from mr_platform.market.sessions import nse_calendar
 from resources.lake import LakeResource
+from schemas.tables import CORE_OPTION_CHAIN
 
 CONTRACT = "contract"
 CONTRACT_RULE = "Columns, types, ranges and unique key are as schemas/ says."
@@ -43,14 +42,11 @@ def core_checks(key: dg.AssetKey, lake: Lake, partitions: Sequence[Partition]) -
 
 
 def contract_breach(lake: Lake, partition: Partition) -> str:
-    """What the pandera contract of core/option_chain finds wrong; empty where nothing is."""
-    from schemas.contracts import validate
+    """What the contract of core/option_chain finds wrong in a published partition; empty where nothing is."""
+    from schemas.contracts import check_contract
 
-    try:
-        validate("core/option_chain", lake.read("core/option_chain", partition))
-    except DataError as error:
-        return str(error)
-    return ""
+    failures = check_contract(lake.read(CORE_OPTION_CHAIN.name, partition), CORE_OPTION_CHAIN)
+    return "; ".join(str(failure) for failure in failures)
 
 
 def row_counts(lake: Lake, partition: Partition) -> dict[str, int]:
@@ -58,7 +54,7 @@ def row_counts(lake: Lake, partition: Partition) -> dict[str, int]:
     import pyarrow.compute as pc
 
     report = lake.read("core/quality_report", partition, columns=["raw_rows"])
-    core = lake.read("core/option_chain", partition, columns=["raw_rows"])
+    core = lake.read(CORE_OPTION_CHAIN.name, partition, columns=["raw_rows"])
     quarantine = lake.describe("core/quarantine", partition)
     return {
         "raw": int(report.column("raw_rows")[0].as_py()) if report.num_rows else 0,
@@ -77,25 +73,24 @@ def expectation_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
     )
     def end_of_day_expectations(lake: LakeResource) -> dg.AssetCheckResult:
         opened = lake.open()
-        newest: dict[str, date] = {}
-        for partition in opened.partitions("core/option_chain"):
-            newest[partition.symbol] = max(partition.trade_date, newest.get(partition.symbol, date.min))
-        found = {
-            str(partition): expectations(opened, partition)
-            for partition in (Partition(symbol, day) for symbol, day in sorted(newest.items()))
-        }
-        failed = {name: failures for name, failures in found.items() if failures}
+        newest: dict[str, Partition] = {}
+        for partition in opened.partitions(CORE_OPTION_CHAIN.name):
+            newest[partition.symbol] = max(partition, newest.get(partition.symbol, partition))
+        found = {str(partition): unmet_expectations(opened, partition) for partition in newest.values()}
+        unmet = {name: lines for name, lines in found.items() if lines}
         return dg.AssetCheckResult(
-            passed=not failed and bool(found),
+            passed=bool(found) and not unmet,
             severity=dg.AssetCheckSeverity.WARN,
-            metadata={"partitions": len(found), "failed": plain(failed)},
+            metadata={"partitions": sorted(found), "unmet": dg.MetadataValue.json(unmet)},
         )
 
     return end_of_day_expectations
 
 
-def expectations(lake: Lake, partition: Partition) -> list[str]:
-    """Names of the expectations that the partition does not meet."""
-    from schemas.expectations import failed_expectations
+def unmet_expectations(lake: Lake, partition: Partition) -> list[str]:
+    """The expectations that the partition does not meet, each with its columns and what was found."""
+    from schemas.expectations import run_suite
 
-    return failed_expectations("core/option_chain", lake.read("core/option_chain", partition))
+    session = nse_calendar().session(partition.trade_date)
+    result = run_suite(lake.read(CORE_OPTION_CHAIN.name, partition), session_minutes=session.n_bars)
+    return [f"{outcome.expectation} ({outcome.subject}): {outcome.observed}" for outcome in result.failed]

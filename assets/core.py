@@ -15,7 +15,7 @@ import dagster as dg
 
 from assets.checks import ACCOUNTING, ACCOUNTING_RULE, CONTRACT, CONTRACT_RULE, core_checks
 from assets.materialise import Outcome, Output, as_of, station_assets
-from assets.partitions import symbol_days
+from assets.partitions import earlier_sessions, symbol_days
 from assets.pictures import quality_heat_map
 from mr_platform.environments import Environment
 from mr_platform.lake.layout import Partition
@@ -23,6 +23,7 @@ from mr_platform.lake.store import Lake
 
 RAW = dg.AssetKey(["raw", "option_chain"])
 CORE = dg.AssetKey(["core", "option_chain"])
+CONTEXT = dg.AssetKey(["core", "daily_context"])
 
 
 def freshness(environment: Environment) -> dg.FreshnessPolicy | None:
@@ -51,7 +52,7 @@ def core_assets(environment: Environment) -> list[dg.AssetsDefinition]:
     context = Output(
         "core/daily_context",
         "What later days may know of this one: OHLC, closes, tails and sketches of the symbol-day.",
-        deps=[CORE],
+        deps=[CORE, dg.AssetDep(CONTEXT, partition_mapping=earlier_sessions(1))],
     )
     return [
         station_assets(
@@ -65,7 +66,7 @@ def core_assets(environment: Environment) -> list[dg.AssetsDefinition]:
             ],
             evaluate=_evaluate,
         ),
-        station_assets("core_daily_context", [context], _publish_context, partitions),
+        station_assets("core_daily_context", [context], _publish_context, partitions, in_date_order=True),
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.core import CORE
+from assets.core import CONTEXT, CORE
 from assets.materialise import Output, as_of, station_assets
 from assets.partitions import earlier_sessions, symbol_days
 from mr_platform.environments import Environment
@@ -16,7 +16,7 @@ from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 
 # A feature may remember this many sessions, through their daily contexts.
-MEMORY_SESSIONS = 60
+MEMORY_SESSIONS = 252
 
 COMPONENTS = {
     "c1": ("features/c1_triple_straddle", "Triple straddle: 120 features of the ATM, ITM1 and OTM1 straddles.")
@@ -26,7 +26,7 @@ COMPONENTS = {
 def feature_assets(environment: Environment) -> list[dg.AssetsDefinition]:
     """One asset per component."""
     partitions = symbol_days(environment)
-    memory = dg.AssetDep(["core", "daily_context"], partition_mapping=earlier_sessions(MEMORY_SESSIONS))
+    memory = dg.AssetDep(CONTEXT, partition_mapping=earlier_sessions(MEMORY_SESSIONS))
     return [
         station_assets(
             table.replace("/", "_"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.core import CORE
+from assets.core import CONTEXT
 from assets.materialise import Output, station_assets
 from assets.partitions import earlier_sessions, symbol_days
 from mr_platform.environments import Environment
@@ -17,6 +17,8 @@ from mr_platform.lake.store import Lake
 
 # Quantile cuts of a label come from at most this many sessions before it.
 LABEL_SESSIONS = 252
+# The longest label ends in the session after its own.
+REACHES_INTO_NEXT = frozenset({"h75"})
 
 HORIZONS = {
     "h12": "The regime of the next hour (12 bars of 5 minutes).",
@@ -28,16 +30,20 @@ HORIZONS = {
 def label_assets(environment: Environment) -> list[dg.AssetsDefinition]:
     """``labels/regime_<horizon>``."""
     partitions = symbol_days(environment)
-    chains = dg.AssetDep(CORE, partition_mapping=earlier_sessions(LABEL_SESSIONS, last=0))
     return [
         station_assets(
             f"labels_regime_{horizon}",
-            [Output(f"labels/regime_{horizon}", description, deps=[chains])],
+            [Output(f"labels/regime_{horizon}", description, deps=[_sessions(horizon)])],
             functools.partial(_publish_labels, horizon),
             partitions,
         )
         for horizon, description in HORIZONS.items()
     ]
+
+
+def _sessions(horizon: str) -> dg.AssetDep:
+    last = 1 if horizon in REACHES_INTO_NEXT else 0
+    return dg.AssetDep(CONTEXT, partition_mapping=earlier_sessions(LABEL_SESSIONS, last=last))
 
 
 def _publish_labels(horizon: str, context: dg.AssetExecutionContext, lake: Lake) -> Callable[[Partition], Any]:

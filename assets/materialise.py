@@ -21,7 +21,6 @@ from resources.workers import Workers
 
 OWNERS = ["team:data-platform"]
 AS_OF_TAG = "mr/as_of"
-PROCESSES_POOL = "symbol_days"
 # what a run covers: enough partitions to keep the processes busy, few enough to retry cheaply
 PARTITIONS_PER_RUN = 40
 
@@ -78,10 +77,21 @@ def partitions_of(context: dg.AssetExecutionContext) -> list[Partition]:
     return to_partitions(context.partition_keys, nse_calendar())
 
 
-def run_station(context: dg.AssetExecutionContext, workers: Workers, work: Callable[[Partition], Any]) -> Outcome:
-    """``work`` on every symbol-day of the run; refusals are collected, not raised."""
+def run_station(
+    context: dg.AssetExecutionContext,
+    workers: Workers,
+    work: Callable[[Partition], Any],
+    *,
+    in_date_order: bool = False,
+) -> Outcome:
+    """``work`` on every symbol-day of the run; refusals are collected, not raised.
+
+    ``in_date_order``: each symbol's days one after the other, because a day reads what the day before published.
+    """
     outcome = Outcome({}, {})
-    for partition, report, error in workers.each(work, partitions_of(context)):
+    todo = partitions_of(context)
+    attempts = workers.in_order(work, todo, by=_symbol) if in_date_order else workers.each(work, todo)
+    for partition, report, error in attempts:
         if error is None:
             outcome.finished[partition] = report
         else:
@@ -90,23 +100,22 @@ def run_station(context: dg.AssetExecutionContext, workers: Workers, work: Calla
     return outcome
 
 
+def _symbol(partition: Partition) -> str:
+    return partition.symbol
+
+
 def publish(
     context: dg.AssetExecutionContext, lake: Lake, outputs: Sequence[Output], outcome: Outcome
-) -> Iterator[dg.MaterializeResult]:
+) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
     """One materialisation per table and symbol-day, with row count, digest, times and pictures.
 
     With refusals the finished symbol-days are still recorded, then the step fails and names every refusal.
     """
     if outcome.refused:
         for output in outputs:
-            for partition in outcome.finished:
-                context.log_event(
-                    dg.AssetMaterialization(
-                        output.key,
-                        partition=str(partition),
-                        metadata=_metadata(lake, output, partition, outcome.finished[partition], len(outcome.finished)),
-                    )
-                )
+            for partition, report in outcome.finished.items():
+                metadata = _metadata(lake, output, partition, report, len(outcome.finished))
+                yield dg.AssetMaterialization(output.key, partition=str(partition), metadata=metadata)
         raise refusal(outcome)
     for output in outputs:
         digests = []
@@ -157,7 +166,7 @@ def station_assets(
     *,
     checks: Sequence[dg.AssetCheckSpec] = (),
     evaluate: Callable[[Lake, Outcome], Iterator[dg.AssetCheckResult]] | None = None,
-    pool: str = PROCESSES_POOL,
+    in_date_order: bool = False,
 ) -> dg.AssetsDefinition:
     """The assets of one station. ``work`` gives the call for one symbol-day; imports happen inside it.
 
@@ -170,12 +179,13 @@ def station_assets(
         partitions_def=partitions_def,
         check_specs=list(checks),
         backfill_policy=dg.BackfillPolicy.multi_run(PARTITIONS_PER_RUN),
-        pool=pool,
         required_resource_keys={"lake", "workers"},
     )
-    def compute(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    def compute(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization | dg.AssetCheckResult]:
         lake: Lake = context.resources.lake.open()
-        outcome = run_station(context, context.resources.workers, work(context, lake))
+        outcome = run_station(context, context.resources.workers, work(context, lake), in_date_order=in_date_order)
         yield from publish(context, lake, outputs, outcome)
         if evaluate is not None:
             yield from evaluate(lake, outcome)

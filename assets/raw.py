@@ -4,6 +4,7 @@ What belongs here: which landed files belong to the run's symbol-days. Reading t
 """
 
 import functools
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -35,18 +36,22 @@ def raw_assets(environment: Environment) -> list[dg.AssetsDefinition]:
         backfill_policy=dg.BackfillPolicy.multi_run(PARTITIONS_PER_RUN),
         required_resource_keys={"lake", "workers", "folders"},
     )
-    def raw_option_chain(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def raw_option_chain(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
         lake: Lake = context.resources.lake.open()
         landing = context.resources.folders.home().landing
         work = functools.partial(take_up, lake, landing, environment.live_profile, as_of(context))
         outcome = run_station(context, context.resources.workers, work)
-        for partition, found in outcome.finished.items():
-            metadata = {name: plain(value) for name, value in found.items()}
-            context.add_asset_metadata(metadata, partition_key=str(partition))
+        shown = {p: {name: plain(value) for name, value in found.items()} for p, found in outcome.finished.items()}
         if outcome.refused:
+            for partition, metadata in shown.items():
+                yield dg.AssetMaterialization(RAW, partition=str(partition), metadata=metadata)
             raise refusal(outcome)
+        for partition, metadata in shown.items():
+            context.add_asset_metadata(metadata, partition_key=str(partition))
         digests = [str(found["digest"]) for found in outcome.finished.values()]
-        return dg.MaterializeResult(data_version=dg.DataVersion(digests[0]) if len(digests) == 1 else None)
+        yield dg.MaterializeResult(data_version=dg.DataVersion(digests[0]) if len(digests) == 1 else None)
 
     return [raw_option_chain]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import dagster as dg
 
+from assets.core import CONTEXT
 from assets.features import COMPONENTS
-from assets.labels import HORIZONS
 from assets.materialise import Output, as_of, station_assets
 from assets.partitions import symbol_days
 from assets.pictures import regime_timeline
@@ -22,7 +22,9 @@ def regime_assets(environment: Environment) -> list[dg.AssetsDefinition]:
     """``component_analysis_results``, ``master_regime_analysis`` and ``adaptive_learning_weights``, of one step."""
     sources = [
         *(dg.AssetDep(table.split("/")) for table, _ in COMPONENTS.values()),
-        *(dg.AssetDep(["models", f"regime_{horizon}"]) for horizon in HORIZONS),
+        dg.AssetDep(CONTEXT),
+        # "the regime now" is what the nowcast's champion says; the other tasks look ahead and answer nothing here
+        dg.AssetDep(["models", "regime_nowcast"]),
     ]
     outputs = [
         Output("regimes/component_analysis_results", "Each component's answer at each bar.", deps=sources),

@@ -15,6 +15,8 @@ from mr_platform.errors import MrError
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+# the item, its answer, or the platform error that stopped it
+Attempt = tuple[Item, Answer | None, MrError | None]
 
 
 class Workers(dg.ConfigurableResource):
@@ -22,9 +24,7 @@ class Workers(dg.ConfigurableResource):
 
     processes: int = 1
 
-    def each(
-        self, work: Callable[[Item], Answer], items: Iterable[Item]
-    ) -> list[tuple[Item, Answer | None, MrError | None]]:
+    def each(self, work: Callable[[Item], Answer], items: Iterable[Item]) -> list[Attempt[Item, Answer]]:
         """``work`` on every item, in order: item, its answer, or the platform error that stopped it.
 
         One bad symbol-day must not take the others of its run with it. Any other exception is a defect of
@@ -36,12 +36,29 @@ class Workers(dg.ConfigurableResource):
         chunk = max(1, len(todo) // (self.processes * 8))
         return list(_pool(self.processes).map(functools.partial(_attempt, work), todo, chunksize=chunk))
 
+    def in_order(
+        self, work: Callable[[Item], Answer], items: Iterable[Item], by: Callable[[Item], str]
+    ) -> list[Attempt[Item, Answer]]:
+        """As ``each``, but the items of one ``by`` run one after the other, in the order given."""
+        groups: dict[str, list[Item]] = {}
+        for item in items:
+            groups.setdefault(by(item), []).append(item)
+        total = sum(len(group) for group in groups.values())
+        if self.processes == 1 or len(groups) == 1 or total < 2 * self.processes:
+            return [_attempt(work, item) for group in groups.values() for item in group]
+        lists = _pool(self.processes).map(functools.partial(_attempts, work), groups.values())
+        return [attempt for attempts in lists for attempt in attempts]
 
-def _attempt(work: Callable[[Item], Answer], item: Item) -> tuple[Item, Answer | None, MrError | None]:
+
+def _attempt(work: Callable[[Item], Answer], item: Item) -> Attempt[Item, Answer]:
     try:
         return item, work(item), None
     except MrError as error:
         return item, None, error
+
+
+def _attempts(work: Callable[[Item], Answer], items: list[Item]) -> list[Attempt[Item, Answer]]:
+    return [_attempt(work, item) for item in items]
 
 
 @functools.cache

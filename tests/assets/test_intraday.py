@@ -150,9 +150,7 @@ def evaluate(tmp_path, environment):
     """Evaluates the real sensor at a time, with what the probe says; returns what Dagster would get."""
     clock = tmp_path / "clock"
     landed = dict(ALL)
-    sensor = intraday_sensor(
-        environment, intraday_job(), probe=lambda landing: lambda symbol, close: landed[symbol]
-    )
+    sensor = intraday_sensor(environment, intraday_job(), probe=lambda landing: lambda symbol, close: landed[symbol])
     with dg.instance_for_test() as instance:
 
         def run(now, cursor=None, **probe):

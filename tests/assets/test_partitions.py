@@ -21,17 +21,17 @@ from mr_platform.market.sessions import nse_calendar
 
 
 @pytest.fixture(scope="module")
-def demo():
-    return load_environment("demo")
+def environment():
+    return load_environment("test")
 
 
 def keys_at(environment, moment):
     return trade_dates(environment).get_partition_keys(current_time=moment)
 
 
-def test_keys_are_the_sessions_with_special_days_and_without_holidays(demo):
-    keys = keys_at(demo, datetime(2025, 3, 3, 6, 0, tzinfo=UTC))
-    assert keys[0] == "2024-10-01"
+def test_keys_are_the_sessions_with_special_days_and_without_holidays(environment):
+    keys = keys_at(environment, datetime(2025, 3, 3, 6, 0, tzinfo=UTC))
+    assert keys[0] == "2024-07-01"
     assert "2024-10-02" not in keys  # Gandhi Jayanti
     assert "2024-11-01" in keys  # Muhurat evening on a holiday
     assert "2025-02-01" in keys  # budget day, a Saturday
@@ -39,10 +39,10 @@ def test_keys_are_the_sessions_with_special_days_and_without_holidays(demo):
     assert "2025-02-26" not in keys  # Mahashivratri
 
 
-def test_keys_equal_the_calendar_session_by_session(demo):
+def test_keys_equal_the_calendar_session_by_session(environment):
     calendar = nse_calendar()
-    keys = keys_at(demo, datetime(2026, 6, 30, 12, 0, tzinfo=UTC))
-    assert [date.fromisoformat(key) for key in keys] == calendar.between(demo.start_date, date(2026, 6, 30))
+    keys = keys_at(environment, datetime(2026, 6, 30, 12, 0, tzinfo=UTC))
+    assert [date.fromisoformat(key) for key in keys] == calendar.between(environment.start_date, date(2026, 6, 30))
 
 
 @pytest.mark.parametrize(
@@ -53,28 +53,28 @@ def test_keys_equal_the_calendar_session_by_session(demo):
         (datetime(2025, 2, 15, 6, 0, tzinfo=UTC), "2025-02-17"),  # Saturday: the next session is offered early
     ],
 )
-def test_todays_partition_exists_from_midnight_in_india(demo, moment, last):
-    assert keys_at(demo, moment)[-1] == last
+def test_todays_partition_exists_from_midnight_in_india(environment, moment, last):
+    assert keys_at(environment, moment)[-1] == last
 
 
-def test_no_partition_beyond_the_calendars_last_day(demo):
-    keys = keys_at(demo, datetime(2027, 6, 1, tzinfo=UTC))
+def test_no_partition_beyond_the_calendars_last_day(environment):
+    keys = keys_at(environment, datetime(2027, 6, 1, tzinfo=UTC))
     assert keys[-1] == "2026-12-31"
 
 
-def test_a_key_reads_symbol_then_date(demo):
-    keys = symbol_days(demo).get_partition_keys(current_time=datetime(2024, 10, 4, 6, 0, tzinfo=UTC))
+def test_a_key_reads_symbol_then_date(environment):
+    keys = symbol_days(environment).get_partition_keys(current_time=datetime(2024, 7, 3, 6, 0, tzinfo=UTC))
     assert [str(key) for key in keys[:4]] == [
-        "NIFTY|2024-10-01",
-        "NIFTY|2024-10-03",
-        "NIFTY|2024-10-04",
-        "BANKNIFTY|2024-10-01",
+        "NIFTY|2024-07-01",
+        "NIFTY|2024-07-02",
+        "NIFTY|2024-07-03",
+        "BANKNIFTY|2024-07-01",
     ]
 
 
-def test_live_symbols_come_first_so_that_a_range_covers_exactly_them(demo):
-    assert partition_symbols(demo) == ("NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY")
-    definition = symbol_days(demo)
+def test_live_symbols_come_first_so_that_a_range_covers_exactly_them(environment):
+    assert partition_symbols(environment) == ("NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY")
+    definition = symbol_days(environment)
     covered = definition.get_partition_keys_in_range(dg.PartitionKeyRange("NIFTY|2025-02-14", "BANKNIFTY|2025-02-14"))
     assert [str(key) for key in covered] == ["NIFTY|2025-02-14", "BANKNIFTY|2025-02-14"]
 
@@ -105,8 +105,8 @@ def test_closed_days_are_weekends_and_holidays_but_not_special_sessions():
     assert date(2025, 2, 1) not in closed
 
 
-def test_memory_of_a_day_is_the_sessions_before_it_of_the_same_symbol(demo):
-    definition = symbol_days(demo)
+def test_memory_of_a_day_is_the_sessions_before_it_of_the_same_symbol(environment):
+    definition = symbol_days(environment)
     with dg.instance_for_test() as instance:
         found = earlier_sessions(2).get_upstream_mapped_partitions_result_for_partitions(
             downstream_partitions_subset=definition.subset_with_partition_keys(["NIFTY|2025-02-03"]),

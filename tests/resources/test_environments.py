@@ -11,7 +11,7 @@ from mr_platform.errors import UsageError
 
 def test_an_unknown_environment_is_refused_with_the_known_ones(monkeypatch):
     monkeypatch.setenv("MR_ENV", "qa")
-    with pytest.raises(UsageError, match=r"found: qa.*'demo', 'development', 'production', 'test'"):
+    with pytest.raises(UsageError, match=r"found: qa.*'development', 'production', 'test'"):
         load_environment()
 
 
@@ -44,7 +44,7 @@ def test_a_malformed_environment_says_the_rule(tmp_path, monkeypatch, change, me
     entry = {
         "start_date": date(2025, 1, 1),
         "live_symbols": ["NIFTY"],
-        "live_profile": "simulator",
+        "live_profile": "platform_chain",
         "bar_minutes": 5,
         "grace_seconds": 60,
         "processes": 1,
