@@ -124,7 +124,7 @@ def _timeframe() -> Iterator[FeatureSpec]:
             f"EMA score on {k}-minute bars, VWAP and pivot score of the {k}-minute mean price, by DTE weights",
             unit="score",
             bounds=UNIT,
-            warmup=k,
+            warmup=-(-4 * k // 5),
             parameters=technique,
         )
     for k in TIMEFRAMES:

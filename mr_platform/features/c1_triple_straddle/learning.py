@@ -65,8 +65,9 @@ def learned_weights(start: Floats, dte: int, session_dte: Floats, returns: Float
     target = scores / scores.sum()
     weights = start.copy()
     for _ in range(min(every.shape[0] - rule.least_sessions + 1, rule.longest_walk)):
-        step = np.clip(rule.rate * (target - weights), -rule.largest_step, rule.largest_step)
-        weights = _normalised(weights + step, rule.low, rule.high)
+        low = np.maximum(weights - rule.largest_step, rule.low)
+        high = np.minimum(weights + rule.largest_step, rule.high)
+        weights = _normalised(weights + rule.rate * (target - weights), low, high)
     return weights
 
 
@@ -86,13 +87,13 @@ def _redundant(returns: Floats, scores: Floats, limit: float) -> NDArray[np.bool
     return out
 
 
-def _normalised(weights: Floats, low: float, high: float) -> Floats:
-    """Sum 1 within [low, high]: clip, then spread what is left over the weights that can still move."""
+def _normalised(weights: Floats, low: Floats, high: Floats) -> Floats:
+    """Sum 1 with each weight within its [low, high]: clip, then spread the rest over the weights that can move."""
     out = np.clip(weights, low, high)
     for _ in range(out.size):
         left = 1.0 - out.sum()
         free = (out < high) if left > 0 else (out > low)
         if abs(left) < 1e-15 or not free.any():
             break
-        out[free] = np.clip(out[free] + left / free.sum(), low, high)
+        out[free] = np.clip(out[free] + left / free.sum(), low[free], high[free])
     return out

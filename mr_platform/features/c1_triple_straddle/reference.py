@@ -47,7 +47,7 @@ def run(
     confidence: Floats,
     health: NDArray[np.int8],
 ) -> None:
-    """Fill minutes [start, stop); arguments as in ``cpu.run``. ``carried`` gives the EMAs at the open and stays as is."""
+    """Fill minutes [start, stop); arguments as in ``cpu.run``. ``carried`` gives the EMAs at the open, unchanged."""
     bars, held, underlying, dte = bars[:stop], held[:stop], underlying[:stop], dte[:stop]
     rows = slice(start, stop)
     with np.errstate(all="ignore"):

@@ -9,7 +9,7 @@ Floats = NDArray[np.float64]
 
 
 def ema(price: Floats, span: int, value: float, seen: float) -> Floats:
-    """EMA readings [M] continued from ``value`` after ``seen`` prices; NaN without a price or before ``span`` prices."""
+    """EMA readings [M] continued from ``value`` after ``seen`` prices; NaN without a price, or before ``span``."""
     out = np.full(price.size, np.nan)
     for t, p in enumerate(price):
         if np.isnan(p):
@@ -95,7 +95,7 @@ def quality(price: Floats, volume: Floats, n: int) -> Floats:
     square = np.nansum((view - mean[:, None]) ** 2, axis=1) / count
     steadiness = np.where(count >= 2, 1 / (1 + np.sqrt(square) / mean), 0.0)
     traded = (windows(volume, n, np.nan) > 0).sum(axis=1)
-    return 0.4 * count / n + 0.3 * steadiness + 0.3 * traded / n
+    return np.asarray(0.4 * count / n + 0.3 * steadiness + 0.3 * traded / n)
 
 
 def correlation_of_pairs(returns: Floats, n: int, redundant: float) -> tuple[Floats, Floats]:
