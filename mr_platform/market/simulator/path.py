@@ -28,7 +28,7 @@ N_STATE = 8
 PATH_SPOT, PATH_VOLATILITY, PATH_IV, PATH_SKEW, PATH_FLOW, PATH_BASIS = range(6)
 N_PATH = 6
 
-# Speeds per trading hour: volatility and smile take some ten minutes to answer a switch, so that it is not read off at once.
+# Speeds per trading hour: volatility and smile take some minutes to answer a switch, which cannot be read off at once.
 _VOLATILITY_SPEED = 8.0
 _IV_SPEED = 7.0
 _SKEW_SPEED = 6.0
@@ -70,12 +70,12 @@ def initial_state(config: EmbeddedMarket) -> NDArray[np.float64]:
 
 
 def session_draws(seed: int, ordinal: int, n_steps: int, n_symbols: int) -> tuple[NDArray, NDArray]:
-    """Random numbers of one session: normals [n_steps, 3 + 5 n_symbols] and uniforms [n_steps, n_symbols].
+    """Random numbers of one session: normals [n_steps, 3 + 5 n_symbols] and uniforms [n_steps].
 
     The stream belongs to the calendar date, whatever else is generated beside it.
     """
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(3, ordinal))))
-    return rng.standard_normal((n_steps, 3 + 5 * n_symbols)), rng.random((n_steps, n_symbols))
+    return rng.standard_normal((n_steps, 3 + 5 * n_symbols)), rng.random(n_steps)
 
 
 @numba.njit(cache=True)
@@ -92,7 +92,7 @@ def evolve_session(
     """Advance ``state`` [symbol, N_STATE] in place through one session and write ``path`` [symbol, step, N_PATH].
 
     ``drive`` [symbol, five-minute bar, field]; ``pin`` [symbol] log of the strike that attracts, NaN for none;
-    ``constants`` session_share, jump_scale, basis_noise, pinning.
+    ``constants`` session_share, jump_scale, basis_noise, pinning. Symbols jump together where their rates agree.
     """
     session_share, jump_scale, basis_noise, pinning = constants
     n_symbols, n_steps = path.shape[0], path.shape[1]
@@ -115,7 +115,7 @@ def evolve_session(
             pace = np.sqrt(shape[i] / mean_share)
             move += hourly * d[_D_TREND] * dt * pace
             move += d[_D_REVERSION] * (row[LEVEL] - row[LOG_SPOT]) * dt
-            if uniforms[i, s] < d[_D_JUMPS] * dt:
+            if uniforms[i] < d[_D_JUMPS] * dt:
                 move += jump_scale * hourly * (0.8 * normals[i, 1] + 0.6 * own[1])
             if i >= pin_from and not np.isnan(pin[s]):
                 move += pinning * (pin[s] - row[LOG_SPOT]) * dt
@@ -165,5 +165,5 @@ def cross_night(
         opened[s, FAST] = 0.5 * state[s, FAST]
         opened[s, IV] = 0.5 * state[s, IV] - 1.5 * gap
         noise = 0.8 * draws[0, 1] + 0.6 * draws[1 + s, 1]
-        opened[s, SLOW] += 0.045 * (np.log(symbol.volatility) - state[s, SLOW]) + 0.025 * noise - 4.0 * (moved[s] + gap)
+        opened[s, SLOW] += 0.045 * (np.log(symbol.volatility) - state[s, SLOW]) + 0.025 * noise - 5.0 * (moved[s] + gap)
     return opened
