@@ -76,10 +76,11 @@ def _parts(rows: pl.DataFrame) -> list[tuple[pl.DataFrame, tuple[str, ...]]]:
     """The rows by side with their fields prefixed; rows that hold both legs stay together."""
     if "side" not in rows.columns:
         return [(rows, ("ce", "pe"))]
-    return [
-        (rows.filter(pl.col("side") == leg.upper()).rename(lambda n, leg=leg: f"{leg}_{n}" if n in LEG_FIELDS else n), (leg,))
-        for leg in ("ce", "pe")
-    ]
+    parts: list[tuple[pl.DataFrame, tuple[str, ...]]] = []
+    for leg in ("ce", "pe"):
+        names = {name: f"{leg}_{name}" for name in rows.columns if name in LEG_FIELDS}
+        parts.append((rows.filter(pl.col("side") == leg.upper()).rename(names), (leg,)))
+    return parts
 
 
 def _joined(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -172,7 +173,8 @@ def _carried_volume(name: str) -> pl.Expr:
 def _last_minute(rows: pl.DataFrame, session: Session, as_of: datetime | None) -> int:
     """Minute of the last bar that may exist: the last closed by ``as_of``, else that of the source's last snapshot."""
     if as_of is None:
-        return int(rows["minute"].max() or 0) if rows.height else 0  # type: ignore[call-overload]
+        last = rows["minute"].max()
+        return last if isinstance(last, int) else 0
     if as_of.date() != session.trade_date:
         return 24 * 60 if as_of.date() > session.trade_date else 0
     return as_of.hour * 60 + as_of.minute - 1
@@ -196,12 +198,17 @@ def _with_future(wide: pl.DataFrame, futures: pl.DataFrame, profile: Profile) ->
     names = [n for n in futures.columns if n.startswith("future_")]
     if futures.height == 0 or not names:
         return wide
-    order = futures.sort("ts", "raw_row").group_by("minute", maintain_order=True)
-    how = {"open": pl.Expr.first, "high": pl.Expr.max, "low": pl.Expr.min, "close": pl.Expr.last, "oi": pl.Expr.last}
-    bars = order.agg(
-        *(how.get(n.removeprefix("future_"), pl.Expr.sum)(pl.col(n)) for n in names),
+    bars = (
+        futures.sort("ts", "raw_row").group_by("minute", maintain_order=True).agg(_future_aggregate(n) for n in names)
     )
     return wide.drop([n for n in names if n in wide.columns]).join(bars, on="minute", how="left")
+
+
+def _future_aggregate(name: str) -> pl.Expr:
+    value, field = pl.col(name), name.removeprefix("future_")
+    if field == "volume":
+        return value.sum()
+    return {"open": value.first(), "high": value.max(), "low": value.min()}.get(field, value.last())
 
 
 def _core_columns(wide: pl.DataFrame, session: Session, instrument: Instrument, profile: Profile) -> pl.DataFrame:

@@ -122,7 +122,7 @@ def _choose(
 
 
 def _due(session: Session, profile: Profile, as_of: datetime | None) -> int | None:
-    """How many bars could have closed by ``as_of``, at the source's own spacing; None for a whole one-minute session."""
+    """How many bars could have closed by ``as_of``, at the source's own spacing; None for a whole session."""
     if as_of is None and profile.bar_minutes == 1:
         return None
     minutes = session.bar_minutes

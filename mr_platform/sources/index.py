@@ -72,7 +72,9 @@ def build_daily_bars(raws: Sequence[pa.Table], symbol: str, calendar: SessionCal
         schema={"trade_date": pl.Date, "known": pl.Datetime("us")},
     )
     rows = rows.join(known, on="trade_date", how="left", maintain_order="left")
-    rows = _coded(rows, {"key_null": pl.col("ts").is_null(), "ts_outside_session": pl.col("known").is_null()}, "trade_date")
+    rows = _coded(
+        rows, {"key_null": pl.col("ts").is_null(), "ts_outside_session": pl.col("known").is_null()}, "trade_date"
+    )
     kept = rows.filter(pl.col("code").is_null()).sort("trade_date")
     bars = kept.select(
         pl.lit(symbol).alias("symbol"),
@@ -96,7 +98,10 @@ def _rows(raws: Sequence[pa.Table], as_of: datetime | None) -> tuple[pl.DataFram
     ranked = sorted(((raw_profile(raw), raw) for raw in raws), key=lambda item: (item[0].precedence, item[0].name))
     if not ranked:
         raise DataError(
-            rule="index bars are made from at least one raw source", value="none", place="index", remedy="ingest one first"
+            rule="index bars are made from at least one raw source",
+            value="none",
+            place="index",
+            remedy="ingest one first",
         )
     frame = pl.concat([_source_rows(profile, raw) for profile, raw in ranked])
     if as_of is not None:
@@ -134,7 +139,8 @@ def _coded(rows: pl.DataFrame, first: dict[str, pl.Expr], key: str) -> pl.DataFr
     low, high = pl.min_horizontal("open", "close"), pl.max_horizontal("open", "close")
     masks = first | {
         "value_unreadable": pl.col("unreadable"),
-        "value_null": pl.col("close").is_null() | (pl.any_horizontal(pl.col(n).is_null() for n in _PRICES[:3]) & (key == "ts")),
+        "value_null": pl.col("close").is_null()
+        | (pl.any_horizontal(pl.col(n).is_null() for n in _PRICES[:3]) & (key == "ts")),
         "negative_value": pl.any_horizontal(pl.col(n) <= 0 for n in _PRICES),
         "close_outside_range": (pl.col("low") > low) | (pl.col("high") < high),
     }
@@ -159,7 +165,9 @@ _RULES = {
 
 def _result(bars: pa.Table, rows: pl.DataFrame, tables: dict[str, pa.Table], symbol: str) -> IndexResult:
     refused = rows.filter(pl.col("code").is_not_null()).with_columns(
-        pl.format("ts={} close={}", *(pl.col(n).cast(pl.String).fill_null("null") for n in ("ts", "close"))).alias("detail"),
+        pl.format("ts={} close={}", *(pl.col(n).cast(pl.String).fill_null("null") for n in ("ts", "close"))).alias(
+            "detail"
+        ),
         pl.col("code").replace_strict(_RULES, return_dtype=pl.String).alias("rule"),
         pl.lit(None, pl.Date).alias("expiry"),
         pl.lit(None, pl.Float64).alias("strike"),

@@ -15,11 +15,12 @@ import polars as pl
 import pyarrow as pa
 
 from mr_platform import logs
-from mr_platform.errors import CorruptPartition, MissingPartition, MrError
+from mr_platform.errors import CalendarError, CorruptPartition, MissingPartition, MrError, SourceError
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 from mr_platform.market.instruments import instrument
 from mr_platform.market.sessions import nse_calendar
+from mr_platform.quality.partition import TRAILING_SESSIONS
 from mr_platform.sources.core import CoreResult, build_core
 from mr_platform.sources.index import build_daily_bars, build_index_bars
 from mr_platform.sources.profile import Profile, load_profile
@@ -93,6 +94,13 @@ def ingest(
             for day in days:
                 runner.submit(lake.root, day, done)
         runner.drain(done)
+    if not rows:
+        raise SourceError(
+            rule="the files hold rows of what was asked for",
+            value=f"symbol {symbol or 'any'}, date {trade_date or 'any'}",
+            place=", ".join(str(path) for path in paths),
+            remedy="leave out --symbol or --date to see what the files hold",
+        )
     return sorted(rows, key=lambda row: (row.symbol == "", row.symbol, row.date, row.reason))
 
 
@@ -112,7 +120,9 @@ def take_up(lake: Lake, day: RawDay) -> IngestRow:
                 lake.publish(INDEX_QUARANTINE, partition, index.quarantine)
                 if lake.sources(RAW["chain"], partition):
                     rebuild(lake, partition)
-                return _row(partition, day, index.raw_rows, index.bars.num_rows, index.quarantine.num_rows, index.reason)
+                return _row(
+                    partition, day, index.raw_rows, index.bars.num_rows, index.quarantine.num_rows, index.reason
+                )
             instrument(day.symbol)
             publish_raw(lake, profile, partition, day.table)
             result = rebuild(lake, partition)
@@ -155,8 +165,29 @@ def core_of(lake: Lake, partition: Partition, *, as_of: datetime | None = None) 
     with suppress(MissingPartition):
         index = lake.read(INDEX, partition)
     return build_core(
-        raw_sources(lake, "chain", partition), session, instrument(partition.symbol), index_bars=index, as_of=as_of
+        raw_sources(lake, "chain", partition),
+        session,
+        instrument(partition.symbol),
+        index_bars=index,
+        as_of=as_of,
+        trailing_rows=_trailing_rows(lake, partition),
     )
+
+
+def _trailing_rows(lake: Lake, partition: Partition) -> list[int]:
+    """Bars of the sessions before, oldest first, where core has them."""
+    calendar, day, rows = nse_calendar(), partition.trade_date, []
+    sources = lake.sources(RAW["chain"], partition)
+    for _ in range(TRAILING_SESSIONS):
+        try:
+            day = calendar.previous(day)
+        except CalendarError:
+            break
+        present = lake.describe(CHAIN, Partition(partition.symbol, day))
+        # a sparser or denser source says nothing about how many bars this one should have
+        if present is not None and present.metadata.get("profile") in sources:
+            rows.append(present.rows)
+    return rows[::-1]
 
 
 def rebuild(lake: Lake, partition: Partition, *, as_of: datetime | None = None) -> CoreResult:

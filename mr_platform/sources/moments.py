@@ -47,13 +47,12 @@ def read_dates(values: pl.Series, formats: Sequence[str]) -> pl.Series:
         return _to_ist(values, "IST").dt.date()
     text = _stripped(values)
     unique = text.unique().drop_nulls()
-    options = [unique.str.to_date(fmt, strict=False) for fmt in formats]
     dates = pl.Series(unique.name, [None] * unique.len(), dtype=pl.Date)
-    for option in options:
+    for fmt in formats:
+        option = unique.str.to_date(fmt, strict=False)
+        # a two-digit year read by a four-digit format is no date of this millennium
+        option = pl.select(pl.when(option.dt.year().is_between(1990, 2200)).then(option)).to_series()
         dates = dates.fill_null(option) if dates.len() else dates
-    # a two-digit year read by a four-digit format is no date of this millennium
-    plausible = dates.dt.year().is_between(1990, 2200)
-    dates = pl.select(pl.when(plausible).then(dates).otherwise(None)).to_series()
     return _looked_up(text, unique, dates)
 
 
@@ -62,6 +61,9 @@ def _read(frame: pl.DataFrame, moment: Moment, zone: str) -> pl.DataFrame:
     if typed is not None:
         return pl.DataFrame({"ts": typed, "coarse": False}, schema={"ts": pl.Datetime("us"), "coarse": pl.Boolean})
     parts = [_as_text(frame[name]) for name in frame.columns]
+    for at, name in enumerate(frame.columns[:-1]):
+        if isinstance(frame.schema[name], pl.Datetime):  # a date column that was stored as a timestamp
+            parts[at] = frame[name].dt.strftime("%Y-%m-%d")
     text = pl.select(pl.concat_str(parts, separator=" ")).to_series()
     unique = text.unique().drop_nulls()
     ts = pl.Series([None] * unique.len(), dtype=pl.Datetime("us"))

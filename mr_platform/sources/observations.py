@@ -89,6 +89,13 @@ def observe(
     return Observations(kept, futures, refused, total - frame.height)
 
 
+def moments_of(raw: pa.Table, profile: Profile) -> pl.Series:
+    """The moment each raw row tells of, naive IST: a bar's start, or when the snapshot or tick was."""
+    frame = pl.from_arrow(raw)
+    assert isinstance(frame, pl.DataFrame)
+    return _start(read_moments(frame, profile.time, profile.zone)["ts"], profile)
+
+
 def leg_columns(rows: pl.DataFrame) -> list[str]:
     """Value columns of the observations: leg fields, with their prefix in wide shapes."""
     known = {*LEG_FIELDS, *(f"{leg}_{field}" for leg in ("ce", "pe") for field in LEG_FIELDS)}
@@ -117,7 +124,9 @@ def _canonical(frame: pl.DataFrame, profile: Profile) -> tuple[pl.DataFrame, dic
         (pl.col("ts").dt.hour().cast(pl.Int32) * 60 + pl.col("ts").dt.minute().cast(pl.Int32)).alias("minute")
     )
     collected = None if profile.collected is None else read_moments(frame, (profile.collected,), "IST")["ts"]
-    rows = rows.with_columns(pl.lit(None, pl.Datetime("us")).alias("collected") if collected is None else collected.alias("collected"))
+    rows = rows.with_columns(
+        pl.lit(None, pl.Datetime("us")).alias("collected") if collected is None else collected.alias("collected")
+    )
     rows = rows.with_columns(_keys(frame, profile))
     unreadable: dict[str, pl.Series] = {}
     values = []
@@ -242,7 +251,7 @@ def _in_units(rows: pl.DataFrame, profile: Profile, session: Session, instrument
         scaled = rows.with_columns(pl.lit(1.0).alias("#lot"))
     else:
         expiries = rows["expiry"].unique().drop_nulls()
-        sizes = []
+        sizes: list[float | None] = []
         for expiry in expiries:
             try:
                 sizes.append(float(instrument.lot_size(session.trade_date, expiry)))
@@ -252,7 +261,10 @@ def _in_units(rows: pl.DataFrame, profile: Profile, session: Session, instrument
         scaled = rows.join(lots, on="expiry", how="left", maintain_order="left")
     amounts = [n for n in rows.columns if n.endswith(("volume", "oi"))]
     return scaled.with_columns(
-        (pl.col(name) * (pl.col("#lot") if profile.units["oi" if name.endswith("oi") else "volume"] == "contracts" else 1.0))
+        (
+            pl.col(name)
+            * (pl.col("#lot") if profile.units["oi" if name.endswith("oi") else "volume"] == "contracts" else 1.0)
+        )
         .round()
         .cast(pl.Int64, strict=False)
         for name in amounts
@@ -319,7 +331,9 @@ def _repeats(rows: pl.DataFrame, profile: Profile) -> pl.DataFrame:
 
 def _again(rows: pl.DataFrame, key: Sequence[str], values: Sequence[str]) -> pl.Series:
     """Rows not yet refused that equal an earlier such row in key and values (nulls equal)."""
-    open_rows = rows.with_columns(pl.Series("#at", range(rows.height), dtype=pl.UInt32)).filter(pl.col("#code").is_null())
+    open_rows = rows.with_columns(pl.Series("#at", range(rows.height), dtype=pl.UInt32)).filter(
+        pl.col("#code").is_null()
+    )
     shared = open_rows.select("#at", *key, *values).filter(pl.struct(key).is_duplicated()) if open_rows.height else None
     flags = pl.Series([False] * rows.height)
     if shared is None or shared.height == 0:
@@ -340,9 +354,7 @@ def _refused(rows: pl.DataFrame, unreadable: dict[str, pl.Series]) -> pl.DataFra
     )
     detail = pl.when(pl.col("#code") == "value_unreadable").then(pl.format("no number in {}", fields)).otherwise(said)
     return (
-        rows.select(
-            "raw_row", pl.col("#code").alias("code"), detail.alias("detail"), "ts", "expiry", "strike"
-        )
+        rows.select("raw_row", pl.col("#code").alias("code"), detail.alias("detail"), "ts", "expiry", "strike")
         .filter(pl.col("code").is_not_null())
         .cast(REFUSED_SCHEMA)  # type: ignore[arg-type]
     )

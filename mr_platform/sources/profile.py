@@ -54,7 +54,18 @@ _KEYS = frozenset(
     (
         *_CHOICES,
         *("name", "description", "extends", "files", "path", "prefer_path", "columns", "fixed", "time", "collected"),
-        *("expiry_formats", "units", "missing", "sides", "aliases", "contract", "bar_minutes", "csv", "precedence", "optional"),
+        *(
+            "expiry_formats",
+            "units",
+            "missing",
+            "sides",
+            "aliases",
+            "contract",
+            "bar_minutes",
+            "csv",
+            "precedence",
+            "optional",
+        ),
     )
 )
 
@@ -94,11 +105,12 @@ class Csv:
 
 @dataclass(frozen=True)
 class Profile:
-    """One source. ``columns`` maps a canonical field to the source columns that may hold it, first present wins.
+    """One source. ``columns`` maps a canonical field to the source columns that may hold it, first non-null wins.
 
     ``missing`` maps a field without leg prefix (or ``*``) to the values that mean missing; ``path`` patterns take
     facts (symbol, date, time, expiry, strike, side) out of a file's path, ``prefer_path`` names those that win over
-    a column; ``optional`` fields may be absent from a file. ``precedence``: which source of a symbol-day stands in core, lowest first.
+    a column; ``optional`` fields may be absent from a file. ``precedence``: which source of a symbol-day stands in
+    core, lowest first.
     """
 
     name: str
@@ -247,7 +259,9 @@ def _check_whole(path: Path, profile: Profile) -> None:
         said |= set(profile.contract.option.groupindex)
     wanted = {"symbol"}
     if profile.kind == "chain":
-        wanted |= {"expiry", "strike"} if profile.shape in ("wide", "website") else {"expiry", "strike", "side", "close"}
+        wanted |= (
+            {"expiry", "strike"} if profile.shape in ("wide", "website") else {"expiry", "strike", "side", "close"}
+        )
     else:
         wanted |= {"close"}
     lacking = sorted(wanted - said)

@@ -154,6 +154,18 @@ def merge_raw(old: pa.Table, new: pa.Table) -> pa.Table:
     return _table(widen([before, after]).sort("_file", "_row", maintain_order=True), metadata | {"files": _json(files)})
 
 
+def join_days(profile: Profile, days: Sequence[RawDay]) -> RawDay:
+    """Deliveries of one symbol-day as one; of a file that occurs twice the first is kept."""
+    parts: dict[str, tuple[str, str, pl.DataFrame]] = {}
+    for day in days:
+        rows = _frame(day.table)
+        for name, digest in table_files(day.table).items():
+            if name not in parts:
+                parts[name] = (name, digest, rows.filter(pl.col("_file") == name))
+    ordered = [parts[name] for name in sorted(parts)]
+    return _raw_day(profile, (days[0].symbol, days[0].trade_date), ordered)
+
+
 def table_files(table: pa.Table) -> dict[str, str]:
     """Files that a raw table was read from: name to SHA-256."""
     found: dict[str, str] = json.loads((table.schema.metadata or {}).get(b"files", b"{}"))
@@ -168,7 +180,7 @@ def widen(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
 def _split(
     profile: Profile, path: Path, symbol: str | None, trade_date: date | None
 ) -> list[tuple[tuple[str, date], pl.DataFrame]]:
-    facts = path_facts(profile, path) | {key: value for key, value in profile.fixed.items()}
+    facts = path_facts(profile, path) | dict(profile.fixed)
     tables = read_file(path, profile)
     fitting = [table for table in tables if not missing_columns(profile, table.columns, facts)]
     if not fitting:
