@@ -40,24 +40,32 @@ def trailing_cuts(
     known = before[windows.session] & np.isfinite(values)
     if quantity != "sigma_p":
         known &= before[np.maximum(windows.known_session, 0)] & (windows.known_session >= 0)
-    session, minute, value = windows.session[known], windows.minute[known], values[known]
+    # by minute, and by session within it: the bars of one time of day, and of its neighbours, lie side by side
+    order = np.lexsort((windows.session[known], windows.minute[known]))
+    session, minute, value = (series[known][order] for series in (windows.session, windows.minute, values))
 
     low, high = np.full(minutes.size, np.nan), np.full(minutes.size, np.nan)
     count = np.zeros(minutes.size, dtype=np.int64)
+    reach = BAR_MINUTES * parameters.pool_bars
     for at, start in enumerate(minutes):
-        here = minute == start
-        chosen, count[at] = _latest(session, here, parameters.sessions_most)
+        begin, end = np.searchsorted(minute, (start, start + 1))
+        chosen = value[max(begin, end - parameters.sessions_most) : end]
+        count[at] = chosen.size
         if count[at] < parameters.sessions:
-            here = np.abs(minute - start) <= BAR_MINUTES * parameters.pool_bars
-            chosen, count[at] = _latest(session, here, parameters.sessions_most)
+            begin, end = np.searchsorted(minute, (start - reach, start + reach + 1))
+            days = np.unique(session[begin:end])[-parameters.sessions_most :]
+            count[at] = days.size
+            chosen = value[begin:end][session[begin:end] >= days[0]] if days.size else chosen
         if count[at] >= parameters.min_sessions:
-            low[at], high[at] = np.quantile(value[chosen], (parameters.quantile_low, parameters.quantile_high))
+            ranked = np.sort(chosen)
+            low[at] = _quantile(ranked, parameters.quantile_low)
+            high[at] = _quantile(ranked, parameters.quantile_high)
     return Cuts(low, high, count)
 
 
-def _latest(session: Ints, here: np.ndarray, most: int) -> tuple[np.ndarray, int]:
-    """The rows of ``here`` that belong to its latest ``most`` sessions, and how many sessions those are."""
-    days = np.unique(session[here])[-most:]
-    if not days.size:
-        return here, 0
-    return here & (session >= days[0]), int(days.size)
+def _quantile(ranked: Floats, share: float) -> float:
+    """Quantile of sorted values, interpolated linearly (Hyndman and Fan 1996, type 7)."""
+    position = share * (ranked.size - 1)
+    below = int(position)
+    above = min(below + 1, ranked.size - 1)
+    return float(ranked[below] + (ranked[above] - ranked[below]) * (position - below))

@@ -42,7 +42,7 @@ STRATEGIC: tuple[Strategic, ...] = (
     Strategic("VCPE", "Volatility Contraction Price Expansion", "#58b368"),
     Strategic("TBVE", "Trend Breaking Volatility Expansion", "#d9534f"),
     Strategic("TBVS", "Trend Breaking Volatility Suppression", "#f0ad4e"),
-    Strategic("SCGS", "Strong Correlation Good Sentiment", "#1e8449"),
+    Strategic("SCGS", "Strong Correlation Good Sentiment", "#148f9c"),
     Strategic("PSED", "Poor Sentiment Elevated Divergence", "#7b241c"),
     Strategic("CBV", "Choppy Breakout Volatility", "#b8b8b8"),
 )

@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 BAR_MINUTES = 5
+_STILL = 1e-12
 
 
 @dataclass(frozen=True)
@@ -217,12 +218,9 @@ def _chains(
 
 def _log_returns(log_close: Floats, last: float) -> Floats:
     """Returns against the last known close (``last`` before the first bar); NaN in a bar without a close."""
-    returns = np.full(log_close.size, np.nan)
-    for at, value in enumerate(log_close):
-        if not np.isnan(value):
-            returns[at] = value - last
-            last = value
-    return returns
+    known = np.where(np.isnan(log_close), -1, np.arange(log_close.size))
+    before = np.concatenate(([-1], np.maximum.accumulate(known)[:-1]))[: log_close.size]
+    return log_close - np.where(before >= 0, log_close[before], last)
 
 
 def _measure_chain(
@@ -251,7 +249,7 @@ def _measure_chain(
     # past: the overnight slot (each session's first bar) is left out of the run of returns
     run = inside[index > 0]
     ends = np.cumsum(index > 0)
-    sigma_p, _, s_p = _trend(_windows(run, ends - task.back, task.back), parameters)
+    sigma_p, _, s_p = _trend(run, ends - task.back, task.back, parameters)
 
     returns = np.concatenate(across) if task.crosses_night else inside
     begin = np.arange(total) + 1
@@ -259,8 +257,7 @@ def _measure_chain(
     whole = last_bar < (total if task.crosses_night else (starts + sizes)[owner])
     priced = np.isfinite(np.concatenate([bars.underlying_close for bars in chain]))
     begin = np.where(whole, begin, -1)
-    ahead = _windows(returns, np.where(priced, begin, -1), task.ahead)
-    sigma_f, er_f, s_f = _trend(ahead, parameters)
+    sigma_f, er_f, s_f = _trend(returns, np.where(priced, begin, -1), task.ahead, parameters)
 
     ends_at = np.where(whole, last_bar, 0)
     return {
@@ -277,24 +274,30 @@ def _measure_chain(
     }
 
 
-def _windows(series: Floats, begin: NDArray[np.integer], length: int) -> Floats:
-    """[m, length] slices of ``series`` from each ``begin``; a row of NaN where it does not lie inside."""
+def _rolled(series: Floats, begin: NDArray[np.integer], length: int, fold: np.ufunc = np.add) -> Floats:
+    """``fold`` over the ``length`` values from each ``begin``; NaN where the window does not lie inside.
+
+    Folded bar by bar in order of time, so that a window's result does not depend on what lies around it.
+    """
     if series.size < length:
-        return np.full((begin.size, length), np.nan)
-    inside = (begin >= 0) & (begin + length <= series.size)
-    view = np.lib.stride_tricks.sliding_window_view(series, length)
-    rows = np.ascontiguousarray(view[np.where(inside, begin, 0)])
-    rows[~inside] = np.nan
-    return rows
+        return np.full(begin.size, np.nan)
+    n = series.size - length + 1
+    total = series[:n].copy()
+    for offset in range(1, length):
+        fold(total, series[offset : offset + n], out=total)
+    inside = (begin >= 0) & (begin < n)
+    return np.where(inside, total[np.where(inside, begin, 0)], np.nan)
 
 
-def _trend(rows: Floats, parameters: LabelParameters) -> tuple[Floats, Floats, Floats]:
+def _trend(
+    returns: Floats, begin: NDArray[np.integer], length: int, parameters: LabelParameters
+) -> tuple[Floats, Floats, Floats]:
     """Volatility, efficiency ratio and trend sign of each window; NaN under the coverage, or without movement."""
-    present = np.isfinite(rows)
-    enough = present.sum(axis=1) >= parameters.coverage * rows.shape[1]
-    known = np.where(present, rows, 0.0)
-    sigma = np.where(enough, np.sqrt((known * known).sum(axis=1)), np.nan)
-    net, path = known.sum(axis=1), np.abs(known).sum(axis=1)
+    present = np.isfinite(returns)
+    known = np.where(present, returns, 0.0)
+    enough = _rolled(present.astype(np.float64), begin, length) >= parameters.coverage * length
+    sigma = np.where(enough, np.sqrt(_rolled(known * known, begin, length)), np.nan)
+    net, path = _rolled(known, begin, length), _rolled(np.abs(known), begin, length)
     moved = enough & (path > 0)
     # rounding may lift a one-way path's ratio above one by an ulp
     ratio = np.where(moved, np.minimum(np.abs(net) / np.where(moved, path, 1.0), 1.0), np.nan)
@@ -326,36 +329,41 @@ def _mean_correlation(
     A series that is constant or lacks more than 20 % of its bars drops out; fewer than 60 % left -> NaN.
     The second symbol (the last series) counts among the expected ones only where it has values.
     """
-    rows = [_windows(one, begin, length) for one in series]
-    present = [np.isfinite(one) for one in rows]
+    present = [np.isfinite(one) for one in series]
     kept = []
-    for one, there in zip(rows, present, strict=True):
-        spread = np.where(there, one, -np.inf).max(axis=1) > np.where(there, one, np.inf).min(axis=1)
-        kept.append(spread & (there.sum(axis=1) >= parameters.coverage * length))
+    for one, there in zip(series, present, strict=True):
+        highest = _rolled(np.where(there, one, -np.inf), begin, length, np.maximum)
+        lowest = _rolled(np.where(there, one, np.inf), begin, length, np.minimum)
+        covered = _rolled(there.astype(np.float64), begin, length)
+        kept.append((highest > lowest) & (covered >= parameters.coverage * length))
     count = np.sum(kept, axis=0)
-    expected = len(series) - 1 + present[-1].any(axis=1)
+    expected = len(series) - 1 + (_rolled(present[-1].astype(np.float64), begin, length) > 0)
     total = np.zeros(begin.size)
     pairs = np.zeros(begin.size)
     for a, b in combinations(range(len(series)), 2):
         both = kept[a] & kept[b]
-        r = np.full(begin.size, np.nan)
         if both.any():
-            r[both] = _correlation(rows[a][both], rows[b][both])
-        usable = np.isfinite(r)
-        total += np.where(usable, r, 0.0)
-        pairs += usable
+            r = np.where(both, _correlation(series[a], series[b], begin, length), np.nan)
+            usable = np.isfinite(r)
+            total += np.where(usable, r, 0.0)
+            pairs += usable
     enough = (count >= 2) & (count >= parameters.series_share * expected) & (pairs > 0)
     return np.where(enough, total / np.maximum(pairs, 1), np.nan)
 
 
-def _correlation(a: Floats, b: Floats) -> Floats:
-    """Pearson correlation of each row over the bars where both are known; NaN where either stands still there."""
+def _correlation(a: Floats, b: Floats, begin: NDArray[np.integer], length: int) -> Floats:
+    """Pearson correlation in each window over the bars where both are known; NaN where either stands still there.
+
+    From sums of products: changes have means far below their deviations, so that nothing cancels.
+    """
     both = np.isfinite(a) & np.isfinite(b)
-    n = np.maximum(both.sum(axis=1, keepdims=True), 1)
     a, b = np.where(both, a, 0.0), np.where(both, b, 0.0)
-    a = np.where(both, a - a.sum(axis=1, keepdims=True) / n, 0.0)
-    b = np.where(both, b - b.sum(axis=1, keepdims=True) / n, 0.0)
-    scale = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-    moving = scale > 0
-    r = (a * b).sum(axis=1) / np.where(moving, scale, 1.0)
+    n = np.maximum(_rolled(both.astype(np.float64), begin, length), 1.0)
+    mean_a, mean_b = _rolled(a, begin, length) / n, _rolled(b, begin, length) / n
+    squares_a, squares_b = _rolled(a * a, begin, length), _rolled(b * b, begin, length)
+    spread_a, spread_b = squares_a - n * mean_a * mean_a, squares_b - n * mean_b * mean_b
+    # what is left of a constant after rounding is not a movement
+    moving = (spread_a > _STILL * squares_a) & (spread_b > _STILL * squares_b)
+    scale = np.sqrt(np.where(moving, spread_a * spread_b, 1.0))
+    r = (_rolled(a * b, begin, length) - n * mean_a * mean_b) / scale
     return np.where(moving, np.clip(r, -1.0, 1.0), np.nan)

@@ -165,6 +165,44 @@ def test_the_second_symbol_takes_part_where_it_is_present():
     assert w.rho_f[0] == pytest.approx((1 - 1 - 1 - 1 - 1 + 1) / 6)
 
 
+def test_measures_agree_with_a_plain_computation_on_random_sessions_with_holes():
+    rng = np.random.default_rng(8)
+    days, logs = [], 0.0
+    for d in (MON, TUE):
+        path = logs + np.cumsum(rng.normal(0, 1e-3, 40))
+        logs = path[-1]
+        straddle, iv = rng.normal(0, 1e-2, 40), 0.14 + np.cumsum(rng.normal(0, 1e-3, 40))
+        for series in (path, straddle, iv):
+            series[rng.integers(1, 39, 3)] = np.nan
+        days.append(session(d, list(path), list(straddle), list(iv)))
+    task = LabelTask("ten", back=10, ahead=10, crosses_night=False)
+    w = measure(days, task, PARAMETERS, follows=next_day)
+    for k, bars in enumerate(days):
+        logs = np.log(bars.underlying_close)
+        filled = [logs[: i + 1][np.isfinite(logs[: i + 1])] for i in range(40)]
+        r = np.array([np.nan, *(logs[i] - (filled[i - 1][-1] if filled[i - 1].size else np.nan) for i in range(1, 40))])
+        straddle = np.where(np.arange(40) > 0, bars.straddle_return, np.nan)
+        iv = np.append([np.nan], np.diff(bars.atm_iv))
+        for i in range(40):
+            at = 40 * k + i
+            ahead = slice(i + 1, i + 11)
+            if i > 29 or np.isnan(logs[i]) or np.isfinite(r[ahead]).sum() < 8:
+                assert np.isnan(w.sigma_f[at])
+            else:
+                assert w.sigma_f[at] == pytest.approx(np.sqrt(np.nansum(r[ahead] ** 2)))
+                assert w.er_f[at] == pytest.approx(abs(np.nansum(r[ahead])) / np.nansum(abs(r[ahead])))
+            series = [s[ahead] for s in (r, straddle, iv) if np.isfinite(s[ahead]).sum() >= 8]
+            if i > 29 or len(series) < 2:
+                assert np.isnan(w.rho_f[at])
+                continue
+            pairs = []
+            for a, b in [(a, b) for n, a in enumerate(series) for b in series[n + 1 :]]:
+                both = np.isfinite(a) & np.isfinite(b)
+                pairs.append(np.corrcoef(a[both], b[both])[0, 1])
+            assert w.rho_f[at] == pytest.approx(np.mean(pairs), abs=1e-12)
+    assert np.isfinite(w.rho_f).sum() > 40
+
+
 def test_cutting_the_future_off_leaves_every_window_that_was_whole_bit_identical():
     rng = np.random.default_rng(5)
 
