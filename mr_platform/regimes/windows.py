@@ -254,8 +254,11 @@ def _measure_chain(
     returns = np.concatenate(across) if task.crosses_night else inside
     begin = np.arange(total) + 1
     last_bar = begin + task.ahead - 1
-    whole = last_bar < (total if task.crosses_night else (starts + sizes)[owner])
     priced = np.isfinite(np.concatenate([bars.underlying_close for bars in chain]))
+    whole = last_bar < (total if task.crosses_night else (starts + sizes)[owner])
+    # bars after a session's last price may still lie ahead: a window that ends there is not over
+    seen = np.maximum.reduceat(np.append(np.where(priced, np.arange(total), -1), -1), starts)
+    whole &= last_bar <= seen[owner[np.minimum(last_bar, total - 1)]]
     begin = np.where(whole, begin, -1)
     sigma_f, er_f, s_f = _trend(returns, np.where(priced, begin, -1), task.ahead, parameters)
 

@@ -223,6 +223,25 @@ def test_labels_known_by_then_do_not_change_when_the_future_is_cut_off(task, bar
     assert part["label"].null_count < part.num_rows
 
 
+@pytest.mark.parametrize("task", ["h12", "h75", "nowcast"])
+def test_bars_that_still_lie_ahead_are_as_good_as_absent(task):
+    stop = DAYS[9] if task == "h75" else DAYS[8]
+    at = DAYS.index(stop)
+    whole, ahead = MARKET[at], np.arange(75) >= 40
+    padded = replace(
+        whole,
+        underlying_close=np.where(ahead, NAN, whole.underlying_close),
+        straddle_return=np.where(ahead, NAN, whole.straddle_return),
+        atm_iv=np.where(ahead, NAN, whole.atm_iv),
+    )
+    found = [
+        label_session("NIFTY", [*MARKET[:at], bars], DAYS[8], task, PARAMETERS, follows=next_day)
+        for bars in (cut(whole, 40), padded)
+    ]
+    assert found[0].num_rows > 0
+    assert found[1].equals(found[0])
+
+
 def test_labels_do_not_depend_on_sessions_after_the_forward_window():
     part = label_session("NIFTY", MARKET[:10], DAYS[8], "h75", PARAMETERS, follows=next_day)
     full = label_session("NIFTY", MARKET, DAYS[8], "h75", PARAMETERS, follows=next_day)
