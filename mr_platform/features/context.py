@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mr_platform.errors import UsageError
 from mr_platform.features.c1_triple_straddle.component import SessionState, TripleStraddle
 from mr_platform.features.component import ComponentOutput, SessionStart
 from mr_platform.features.implied import atm_implied_volatility
@@ -33,8 +34,16 @@ def daily_context(
 
     ``previous`` is the context of the latest earlier session, at most ten calendar days back (``latest_before``);
     recursions run on from it, and start afresh without it. ``daily_bars`` is core/daily_bars of the same symbol; bars
-    of the session itself and later ones are left out. A session without rows hands on what it was given.
+    of the session itself and later ones are left out. A session without a price hands on what it was given: the levels,
+    sums and recursions of the session before it. UsageError for a chain cut before its first bar.
     """
+    if chain.minutes.size == 0:
+        raise UsageError(
+            rule="a daily context covers at least one bar",
+            value="no bar",
+            place=f"core/daily_context {chain.symbol} {chain.trade_date}",
+            remedy="make it after the first bar has closed",
+        )
     n = chain.minutes.size
     series = session_series(chain, n)
     known = np.flatnonzero(series.dte >= 0)
@@ -48,14 +57,16 @@ def daily_context(
     last = np.minimum(np.arange(0, n, BAR) + BAR - 1, n - 1)
     straddle = _log_ratio(series.bars[last, 0, CLOSE], series.held[last, 0, LAGS.index(BAR)])
     carried = state.carried
+    priced_bars = int(np.isfinite(series.bars[:, 0, CLOSE]).sum())
+    levels = previous if priced_bars == 0 else None
     return DailyContext(
         symbol=chain.symbol,
         trade_date=chain.trade_date,
-        underlying=chain.underlying,
+        underlying=chain.underlying if levels is None else levels.underlying,
         dte=dte,
-        priced_bars=int(np.isfinite(series.bars[:, 0, CLOSE]).sum()),
-        rolling_ohlc=carried.ohlc.copy(),
-        session_sums=carried.vwap.copy(),
+        priced_bars=priced_bars,
+        rolling_ohlc=(carried.ohlc if levels is None else levels.rolling_ohlc).copy(),
+        session_sums=(carried.vwap if levels is None else levels.session_sums).copy(),
         week_sums=_week_sums(state),
         ema_value=carried.ema.copy(),
         ema_bars=carried.ema_bars.copy(),

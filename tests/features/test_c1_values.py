@@ -89,6 +89,26 @@ def context(**changes: object) -> DailyContext:
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
+def compute_with(engine: str, inputs: SessionSeries, previous: DailyContext | None) -> np.ndarray:
+    """All columns, score, confidence [M, 122]."""
+    component = TripleStraddle(engine=engine)
+    state = component.begin(SessionStart(TUESDAY, inputs.n_bars, 4, inputs.underlying_kind, previous))
+    m = inputs.minutes.size
+    out = ComponentOutput.empty(m, 120)
+    component.compute(inputs, out, 0, m, state)
+    return np.column_stack([out.values, out.score, out.confidence])
+
+
+@pytest.mark.parametrize("grid", [0.05, 1.0, 15.0])
+def test_engines_decide_ties_alike_on_a_coarse_price_grid(grid: float) -> None:
+    rng = np.random.default_rng(3)
+    prices = np.round((105 + np.cumsum(rng.normal(0, 2, 300))) / grid) * grid
+    prices[rng.random(300) < 0.1] = NAN
+    inputs = series(prices.tolist(), volumes=rng.integers(0, 3, 300).astype(float).tolist())
+    fast, slow = (compute_with(engine, inputs, context()) for engine in ("cpu", "reference"))
+    np.testing.assert_allclose(fast, slow, rtol=1e-9, atol=1e-12)
+
+
 @pytest.fixture(params=["cpu", "reference"])
 def compute(request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
     """Features by name, each [M], for a series and a previous context, on either engine."""

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from mr_platform.errors import DataError
+from mr_platform.errors import DataError, UsageError
 from mr_platform.features.context import daily_context
 from mr_platform.features.memory import DailyContext, latest_before
 from mr_platform.features.series import CLOSE, HIGH, LOW, session_series
@@ -105,7 +105,13 @@ def test_a_session_without_rows_hands_on_what_it_was_given(market: Market) -> No
     assert found.priced_bars == 0 and found.dte == -1
     np.testing.assert_array_equal(found.ema_value, market.contexts[0].ema_value)
     np.testing.assert_array_equal(found.week_sums, market.contexts[0].week_sums)
-    assert np.isnan(found.rolling_ohlc).all()
+    np.testing.assert_array_equal(found.rolling_ohlc, market.contexts[0].rolling_ohlc)
+    assert np.isnan(found.bar5_underlying_close).all() and np.isnan(found.component_return).all()
+
+
+def test_a_chain_cut_before_its_first_bar_is_refused(market: Market) -> None:
+    with pytest.raises(UsageError, match="at least one bar"):
+        daily_context(chain_of(market, 0).until(554))
 
 
 def test_daily_bars_before_the_session_extend_the_memory(market: Market) -> None:

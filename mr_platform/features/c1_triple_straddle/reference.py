@@ -20,6 +20,7 @@ from mr_platform.features.c1_triple_straddle.reference_windows import (
     mean_of,
     quality,
     std_of,
+    total,
     weighted,
     windows,
 )
@@ -51,10 +52,10 @@ def run(
     bars, held, underlying, dte = bars[:stop], held[:stop], underlying[:stop], dte[:stop]
     rows = slice(start, stop)
     with np.errstate(all="ignore"):
-        columns, total, sure, state = _session(bars, held, underlying, dte, day, carried)
+        columns, verdict, sure, state = _session(bars, held, underlying, dte, day, carried)
     for i, spec in enumerate(features()):
         values[rows, i] = columns[spec.name.removeprefix("c1_")][rows]
-    score[rows], confidence[rows], health[rows] = total[rows], sure[rows], state[rows]
+    score[rows], confidence[rows], health[rows] = verdict[rows], sure[rows], state[rows]
 
 
 def _session(
@@ -75,8 +76,8 @@ def _session(
 
     correlation_factor = (1 - columns["timeframe_redundancy_20"]) * weighted(overlays, day.weights[:9])
     parts = np.column_stack([overlays, correlation_factor])
-    total = np.clip(weighted(parts, day.weights), -1, 1)
-    total[np.isnan(price[:, 0])] = np.nan
+    verdict = np.clip(weighted(parts, day.weights), -1, 1)
+    verdict[np.isnan(price[:, 0])] = np.nan
     spoke = np.minimum(np.where(np.isfinite(parts), day.weights, 0).sum(axis=1), 1)
     spread = _dispersion(parts)
     agreement = np.where(np.isnan(spread), 0.1, np.maximum(1 - spread, 0))
@@ -84,9 +85,9 @@ def _session(
     sure = spoke * (0.5 * np.where(np.isnan(steady), 0.1, steady) + 0.5 * agreement)
     warm = np.isfinite(columns["ema_deviation_atm_200"]) & np.isfinite(pivot_scores[:, 0])
     warm &= np.isfinite(price).all(axis=1)
-    unknown = np.isnan(total)
+    unknown = np.isnan(verdict)
     health = np.where(unknown, 0, np.where(warm, 2, 1)).astype(np.int8)
-    return columns, total, np.where(unknown, 0.0, sure), health
+    return columns, verdict, np.where(unknown, 0.0, sure), health
 
 
 def _ema_columns(price: Floats, day: DayConstants, carried: Carried, out: Columns) -> Floats:
@@ -155,6 +156,11 @@ def _steps(deviation: Floats, day: DayConstants) -> Floats:
     return np.where(np.isnan(deviation), np.nan, found * np.sign(deviation))
 
 
+def _relative(price: Floats, level: Floats) -> Floats:
+    """(price - level) / level."""
+    return np.asarray((price - level) / level)
+
+
 def _vwap(value: Floats, volume: Floats) -> Floats:
     return np.where(volume > 0, value / volume, np.nan)
 
@@ -171,17 +177,17 @@ def _vwap_columns(bars: Floats, underlying: Floats, day: DayConstants, out: Colu
     week = _vwap(value_sum + day.week_sums[:, 0], volume_sum + day.week_sums[:, 1])
     previous = np.broadcast_to(day.previous_vwap, (m, 10))
     previous = np.where(previous > 0, previous, np.nan)
-    scores = _steps(price[:, :9] / session[:, :9] - 1, day)
+    scores = _steps(_relative(price[:, :9], session[:, :9]), day)
     for i, a in enumerate(ASSETS):
         p = price[:, i]
         enough = both[:, i].astype(float)
         count = windows(enough, day.window, 0.0).sum(axis=1)
-        value = windows(np.where(both[:, i], p * volume[:, i], 0.0), day.window, 0.0).sum(axis=1)
-        traded = windows(np.where(both[:, i], volume[:, i], 0.0), day.window, 0.0).sum(axis=1)
-        rolling = np.where(count >= 0.8 * day.window, _vwap(value, traded), np.nan)
+        value = windows(np.where(both[:, i], p * volume[:, i], 0.0), day.window, 0.0)
+        traded = windows(np.where(both[:, i], volume[:, i], 0.0), day.window, 0.0)
+        rolling = np.where(count >= 0.8 * day.window, _vwap(total(value), total(traded)), np.nan)
         for kind, level in (("session", session[:, i]), ("previous", previous[:, i]), ("week", week[:, i])):
-            out[f"vwap_deviation_{a}_{kind}"] = p / level - 1
-        out[f"vwap_deviation_{a}_rolling_20"] = p / rolling - 1
+            out[f"vwap_deviation_{a}_{kind}"] = _relative(p, level)
+        out[f"vwap_deviation_{a}_rolling_20"] = _relative(p, rolling)
         out[f"vwap_score_{a}"] = scores[:, i]
         gap = p - session[:, i]
         gap = np.where(np.abs(gap) <= FLAT * session[:, i], 0.0, gap)
@@ -207,8 +213,8 @@ def _vwap_columns(bars: Floats, underlying: Floats, day: DayConstants, out: Colu
         levels = dict.fromkeys(("session", "previous", "week"), np.full(m, np.nan))
     parts = []
     for kind, level in levels.items():
-        out[f"vwap_deviation_future_{kind}"] = price[:, 9] / level - 1
-        parts.append(_steps(price[:, 9] / level - 1, day))
+        out[f"vwap_deviation_future_{kind}"] = _relative(price[:, 9], level)
+        parts.append(_steps(_relative(price[:, 9], level), day))
     out["vwap_score_future"] = weighted(np.column_stack(parts), day.future_weights)
     out["vwap_score_blend"] = weighted(scores[:, :3], day.weights[:3])
     return scores, session[:, :3]
@@ -246,7 +252,7 @@ def _pivot_columns(bars: Floats, underlying: Floats, day: DayConstants, out: Col
         out[f"pivot_position_{a}"] = (p - levels[3]) / (wide if wide > 0 else np.nan)
         above = np.where(levels > p[:, None], levels, np.inf).min(axis=1)
         below = np.where((levels <= p[:, None]) & (levels > 0), levels, -np.inf).max(axis=1)
-        up, down = above / p - 1, 1 - below / p
+        up, down = (above - p) / p, (p - below) / p
         up, down = np.where(np.isfinite(up), up, np.nan), np.where(np.isfinite(down), down, np.nan)
         out[f"pivot_resistance_{a}"], out[f"pivot_support_{a}"] = up, down
         out[f"pivot_nearest_{a}"] = np.where(np.isnan(down) | (up < down), -up, down)
@@ -313,7 +319,7 @@ def _timeframe_columns(
             three = np.column_stack(
                 [
                     weighted(_order_parts(p, e), day.ema_weights),
-                    _steps(typical / session_vwap[:, i] - 1, day),
+                    _steps(_relative(typical, session_vwap[:, i]), day),
                     _ladder(typical, _levels(day.previous_hlc[i])),
                 ]
             )

@@ -51,27 +51,31 @@ def windows(values: Floats, n: int, before_open: float) -> Floats:
     return np.lib.stride_tricks.sliding_window_view(padded, n)
 
 
+def total(view: Floats) -> Floats:
+    """Sum of what is finite along each row, one after another: thresholds may tie, so the order of sums matters."""
+    return np.asarray(np.cumsum(np.where(np.isfinite(view), view, 0.0), axis=1)[:, -1])
+
+
 def mean_of(values: Floats, n: int) -> Floats:
     """Mean over ``n`` bars; NaN with fewer than 80 % of them."""
     view = windows(values, n, np.nan)
     count = np.isfinite(view).sum(axis=1)
-    return np.where(count >= 0.8 * n, np.nansum(view, axis=1) / count, np.nan)
+    return np.where(count >= 0.8 * n, total(view) / count, np.nan)
 
 
 def std_of(values: Floats, n: int) -> Floats:
     """Population standard deviation over ``n`` bars; NaN with fewer than 80 % of them."""
     view = windows(values, n, np.nan)
     count = np.isfinite(view).sum(axis=1)
-    square = np.nansum((view - mean_of(values, n)[:, None]) ** 2, axis=1)
+    square = total((view - mean_of(values, n)[:, None]) ** 2)
     return np.where(count >= 0.8 * n, np.sqrt(square / count), np.nan)
 
 
 def weighted(scores: Floats, weights: Floats) -> Floats:
     """Mean over the last axis of what is finite, weights renormalised; NaN when nothing is."""
     finite = np.isfinite(scores)
-    total = np.where(finite, weights, 0.0).sum(axis=1)
-    value = np.where(finite, scores * weights, 0.0).sum(axis=1)
-    return np.where(total > 0, value / total, np.nan)
+    weight = total(np.where(finite, weights, 0.0))
+    return np.where(weight > 0, total(np.where(finite, scores * weights, 0.0)) / weight, np.nan)
 
 
 def age(side: Floats) -> Floats:
