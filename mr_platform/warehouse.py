@@ -1,7 +1,7 @@
 """The reporting warehouse: a DuckDB file over the lake, built aside and swapped in whole.
 
-Analysts keep a reader open on the warehouse file for as long as they like. A rebuild therefore never touches that file:
-it writes a scratch file beside it and renames it into place when it is whole; a reader sees the old file or the new one.
+Analysts keep a reader open on the warehouse file for as long as they like. A rebuild therefore never touches that
+file: it writes a scratch file beside it and renames it into place when it is whole.
 
 Schema ``lake`` holds one relation for each result table: a view over the published Parquet objects, or an empty table
 of the same columns while nothing is published. dbt builds ``staging`` and ``marts`` on them.
@@ -9,11 +9,14 @@ of the same columns while nothing is published. dbt builds ``staging`` and ``mar
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
+import shutil
+import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 LAKE_SCHEMA = "lake"
 FILE_NAME = "market_regime.duckdb"
+DBT_PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
 _SCRATCH = ".scratch-"
 
 # Relation in the warehouse by table of the lake; the result tables keep the names they have in BigQuery.
@@ -66,24 +70,30 @@ def rebuilding(target: Path) -> Iterator[Path]:
     """Yield the path of a scratch warehouse; swap it in for ``target`` when the block ends well, else delete it.
 
     The swap is one rename: whoever has the old file open reads on in it, whoever opens the path next gets the new one.
+    The scratch file has the target's own name in a folder of its own, because DuckDB calls a database by its file name
+    and dbt writes that name into the views. One writer at a time; what a killed one left is swept by the next.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_name(f"{_SCRATCH}{secrets.token_hex(8)}-{target.name}")
-    try:
-        yield scratch
-        swap_in(scratch, target)
-    finally:
-        for leftover in (scratch, _log_of(scratch)):
-            with suppress(FileNotFoundError):
-                leftover.unlink()
+    with target.with_name(f".lock-{target.name}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for leftover in target.parent.glob(f"{_SCRATCH}*"):
+            shutil.rmtree(leftover)
+        scratch = target.parent / f"{_SCRATCH}{secrets.token_hex(8)}" / target.name
+        scratch.parent.mkdir()
+        try:
+            yield scratch
+            swap_in(scratch, target)
+        finally:
+            shutil.rmtree(scratch.parent)
 
 
 def swap_in(scratch: Path, target: Path) -> None:
     """Rename a finished warehouse over ``target``; DataError while a writer still has changes of it in a log."""
-    if not scratch.is_file() or _log_of(scratch).exists():
+    log = scratch.with_name(f"{scratch.name}.wal")
+    if not scratch.is_file() or log.exists():
         raise DataError(
             rule="a warehouse is swapped in when it is complete and closed",
-            value="no file" if not scratch.is_file() else f"{_log_of(scratch).name} holds unwritten changes",
+            value=f"{log.name} holds unwritten changes" if log.exists() else "no file",
             place=str(scratch),
             remedy="close every connection to the scratch file first",
         )
@@ -93,12 +103,13 @@ def swap_in(scratch: Path, target: Path) -> None:
 
 
 def build_staging(lake_root: Path, out: Path) -> tuple[StagedTable, ...]:
-    """Create schema ``lake`` in the DuckDB file ``out``: a relation for each result table, over Parquet in ``lake_root``.
+    """Create schema ``lake`` in the DuckDB file ``out``: a relation for each result table over the lake's Parquet.
 
     Columns and types are those of the table's contract, so that a column that older objects lack is null in them.
     """
     import duckdb
 
+    lake_root = lake_root.resolve()
     staged = []
     with logs.stage("warehouse.staging", out=str(out)) as found, duckdb.connect(str(out)) as connection:
         connection.execute("SET TimeZone = 'UTC'")
@@ -113,6 +124,55 @@ def build_staging(lake_root: Path, out: Path) -> tuple[StagedTable, ...]:
             staged.append(StagedTable(table, relation, objects))
         found["objects"] = sum(entry.objects for entry in staged)
     return tuple(staged)
+
+
+def build_marts(lake_root: Path, target: Path, *, select: str = "") -> dict[str, int]:
+    """Rebuild the warehouse ``target`` from the lake with dbt's command line and swap it in; rows of each mart by name.
+
+    ``select`` is a dbt selection (default: every model and test). A failed model or test raises DataError with dbt's
+    own words, and the old warehouse stays.
+    """
+    import duckdb
+
+    with rebuilding(target) as scratch, logs.stage("warehouse.marts", target=str(target)):
+        build_staging(lake_root, scratch)
+        _run_dbt(scratch, select)
+        with duckdb.connect(str(scratch), read_only=True) as connection:
+            marts = connection.execute(
+                "SELECT table_name FROM information_schema.tables WHERE table_schema = 'marts' ORDER BY 1"
+            ).fetchall()
+            rows = {
+                name: connection.execute(f"SELECT count(*) FROM marts.{name}").fetchall()[0][0] for (name,) in marts
+            }
+    return rows
+
+
+def dbt_environment(warehouse: Path) -> Mapping[str, str]:
+    """What dbt is told by environment variables: the warehouse to write, and to send nothing to anybody."""
+    return {
+        "MR_WAREHOUSE": str(warehouse),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def _run_dbt(scratch: Path, select: str) -> None:
+    """``dbt build`` in a process of its own; its target and log folders lie beside the scratch file and go with it."""
+    work = scratch.parent
+    command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "--quiet", "--no-use-colors", "build"]
+    command += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target", "duckdb"]
+    command += ["--target-path", str(work / "target"), "--log-path", str(work / "logs")]
+    command += ["--select", select] if select else []
+    done = subprocess.run(
+        command, env={**os.environ, **dbt_environment(scratch)}, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise DataError(
+            rule="every model of the marts builds and every test of them holds",
+            value=" ".join((done.stdout + done.stderr).split())[-280:],
+            place=str(DBT_PROJECT),
+            remedy="the old warehouse is untouched; run dbt build on the project to see the failure in full",
+        )
 
 
 def _schema_of(table: str) -> TableSchema:
@@ -134,7 +194,7 @@ def _create_view(connection: duckdb.DuckDBPyConnection, relation: str, schema: T
     read = f"read_parquet('{pattern}', union_by_name = true, hive_partitioning = false)"
     present = {row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {read}").fetchall()}
     columns = ", ".join(
-        f'CAST({_quoted(c.name) if c.name in present else "NULL"} AS {_type_of(c.type)}) AS {_quoted(c.name)}'
+        f"CAST({_quoted(c.name) if c.name in present else 'NULL'} AS {_type_of(c.type)}) AS {_quoted(c.name)}"
         for c in schema.columns
     )
     connection.execute(f"CREATE OR REPLACE VIEW {LAKE_SCHEMA}.{relation} AS SELECT {columns} FROM {read}")
@@ -173,10 +233,6 @@ def _type_of(kind: pa.DataType) -> str:
             remedy="add the type beside the others",
         )
     return names[kind]
-
-
-def _log_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}.wal")
 
 
 def sources_document() -> str:

@@ -30,7 +30,7 @@ spells as (
         sum(master_confidence) as confidence,
         count(master_confidence) as confident_bars,
         {{ minutes_between('min(event_ts)', 'max(known_ts)') }} as minutes,
-        max(case when previous_regime is null then 0 else 1 end) as entered
+        min(case when previous_regime is null then 0 else 1 end) as entered
     from marked
     group by symbol, trade_date, master_regime, spell
 ),
