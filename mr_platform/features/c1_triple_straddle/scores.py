@@ -199,12 +199,29 @@ def correlations(returns: Floats, t: int, n: int, redundant: float) -> tuple[flo
     """
     series = returns.shape[1]
     first = max(0, t - n + 1)
-    usable = np.zeros(series, np.bool_)
+    bars = t + 1 - first
+    centred = np.empty((series, bars))
+    squares = np.empty(series)
+    counts = np.zeros(series, np.int64)
     left = 0
-    for s in range(series):
-        spread = window_std(returns[:, s], t, n)
-        usable[s] = spread > 0
-        left += usable[s]
+    for a in range(series):
+        mean = 0.0
+        for i in range(bars):
+            x = returns[first + i, a]
+            centred[a, i] = x
+            if not math.isnan(x):
+                mean += x
+                counts[a] += 1
+        mean /= max(counts[a], 1)
+        squares[a] = 0.0
+        for i in range(bars):
+            if not math.isnan(centred[a, i]):
+                centred[a, i] -= mean
+                squares[a] += centred[a, i] ** 2
+        if counts[a] < ENOUGH * n or squares[a] <= 0.0:
+            counts[a] = -1
+        else:
+            left += 1
     if left < 0.6 * series:
         return math.nan, math.nan
     total = 0.0
@@ -212,33 +229,45 @@ def correlations(returns: Floats, t: int, n: int, redundant: float) -> tuple[flo
     pairs = 0
     for a in range(series):
         for b in range(a + 1, series):
-            if not (usable[a] and usable[b]):
+            if counts[a] < 0 or counts[b] < 0:
                 continue
-            count = 0
-            mean_a = 0.0
-            mean_b = 0.0
-            for i in range(first, t + 1):
-                if not (math.isnan(returns[i, a]) or math.isnan(returns[i, b])):
-                    count += 1
-                    mean_a += returns[i, a]
-                    mean_b += returns[i, b]
-            mean_a /= count
-            mean_b /= count
-            saa = 0.0
-            sbb = 0.0
-            sab = 0.0
-            for i in range(first, t + 1):
-                if not (math.isnan(returns[i, a]) or math.isnan(returns[i, b])):
-                    da = returns[i, a] - mean_a
-                    db = returns[i, b] - mean_b
-                    saa += da * da
-                    sbb += db * db
-                    sab += da * db
-            if saa > 0 and sbb > 0:
+            if counts[a] == bars and counts[b] == bars:
+                product = 0.0
+                for i in range(bars):
+                    product += centred[a, i] * centred[b, i]
+                r = product / math.sqrt(squares[a] * squares[b])
+            else:
+                r = _common_correlation(centred[a], centred[b])
+            if not math.isnan(r):
                 pairs += 1
-                r = sab / math.sqrt(saa * sbb)
                 total += r
                 beyond += abs(r) > redundant
     if pairs == 0:
         return math.nan, math.nan
     return total / pairs, beyond / pairs
+
+
+@njit(cache=True, error_model="numpy")
+def _common_correlation(x: Floats, y: Floats) -> float:
+    """Correlation over the bars that both have; NaN when one is constant there."""
+    count = 0
+    mean_x = 0.0
+    mean_y = 0.0
+    for i in range(x.shape[0]):
+        if not (math.isnan(x[i]) or math.isnan(y[i])):
+            count += 1
+            mean_x += x[i]
+            mean_y += y[i]
+    mean_x /= count
+    mean_y /= count
+    sxx = 0.0
+    syy = 0.0
+    sxy = 0.0
+    for i in range(x.shape[0]):
+        if not (math.isnan(x[i]) or math.isnan(y[i])):
+            dx = x[i] - mean_x
+            dy = y[i] - mean_y
+            sxx += dx * dx
+            syy += dy * dy
+            sxy += dx * dy
+    return sxy / math.sqrt(sxx * syy) if sxx > 0 and syy > 0 else math.nan
