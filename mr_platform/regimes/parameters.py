@@ -31,22 +31,28 @@ def _require(holds: object, rule: str, value: object, place: str) -> None:
 
 @dataclass(frozen=True)
 class LabelTask:
-    """Window lengths in five-minute bars before and after t; whether the forward window crosses the night."""
+    """Window lengths in five-minute bars before and after t; whether the forward window crosses the night.
+
+    ``theta``: efficiency ratio above which a trend has a sign. It belongs to the task, since the ratio of a
+    random walk falls with the length of the window, about as 1 / sqrt(bars).
+    """
 
     name: str
     back: int
     ahead: int
     crosses_night: bool
+    theta: float
 
     def __post_init__(self) -> None:
-        _require(self.back >= 2 and self.ahead >= 2, "a window has at least 2 bars", self, f"labels.tasks.{self.name}")
+        place = f"labels.tasks.{self.name}"
+        _require(self.back >= 2 and self.ahead >= 2, "a window has at least 2 bars", self, place)
+        _require(0 < self.theta < 1, "0 < theta < 1", self.theta, place)
 
 
 @dataclass(frozen=True)
 class LabelParameters:
     """Cuts and order of the label rules; configs/regimes.yaml says what each value means."""
 
-    theta: float
     quantile_low: float
     quantile_high: float
     sessions: int

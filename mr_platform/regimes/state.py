@@ -16,6 +16,7 @@ from mr_platform.regimes.windows import Floats, Ints, SessionBars, follows_on_ns
 SESSIONS_A_YEAR = 252
 SESSION_BARS = 75
 IST_MINUTES = 330
+_ANY_TREND = 0.5  # the state reads volatility alone
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,11 @@ def market_state(
             place="market state",
             remedy="publish core/daily_context for it",
         )
-    hour = measure(past, LabelTask("hour", 12, 12, crosses_night=False), parameters, follows=follows)
+    hour = measure(past, LabelTask("hour", 12, 2, crosses_night=False, theta=_ANY_TREND), parameters, follows=follows)
     recent = past[-3:]  # 75 returns never reach further back in ordinary sessions
-    day = measure(recent, LabelTask("day", SESSION_BARS, 2, crosses_night=False), parameters, follows=follows)
+    day = measure(
+        recent, LabelTask("day", SESSION_BARS, 2, crosses_night=False, theta=_ANY_TREND), parameters, follows=follows
+    )
     bars = past[-1]
     mine = day.session == len(recent) - 1
     return MarketState(

@@ -15,7 +15,7 @@ from mr_platform.regimes.taxonomy import STRATEGIC, strategic
 from mr_platform.regimes.windows import BAR_MINUTES, SessionBars
 
 _IST = np.timedelta64(330, "m")
-_ANSWERED, _UNSURE = 0.55, 0.16
+_ANSWERED, _UNSURE = 0.6, 0.25
 
 
 def picture(master: pa.Table, underlying: SessionBars, *, gate: float = 0.7) -> bytes:

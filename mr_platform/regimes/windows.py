@@ -249,7 +249,7 @@ def _measure_chain(
     # past: the overnight slot (each session's first bar) is left out of the run of returns
     run = inside[index > 0]
     ends = np.cumsum(index > 0)
-    sigma_p, _, s_p = _trend(run, ends - task.back, task.back, parameters)
+    sigma_p, _, s_p = _trend(run, ends - task.back, task.back, task.theta, parameters)
 
     returns = np.concatenate(across) if task.crosses_night else inside
     begin = np.arange(total) + 1
@@ -260,7 +260,7 @@ def _measure_chain(
     seen = np.maximum.reduceat(np.append(np.where(priced, np.arange(total), -1), -1), starts)
     whole &= last_bar <= seen[owner[np.minimum(last_bar, total - 1)]]
     begin = np.where(whole, begin, -1)
-    sigma_f, er_f, s_f = _trend(returns, np.where(priced, begin, -1), task.ahead, parameters)
+    sigma_f, er_f, s_f = _trend(returns, np.where(priced, begin, -1), task.ahead, task.theta, parameters)
 
     ends_at = np.where(whole, last_bar, 0)
     return {
@@ -293,7 +293,7 @@ def _rolled(series: Floats, begin: NDArray[np.integer], length: int, fold: np.uf
 
 
 def _trend(
-    returns: Floats, begin: NDArray[np.integer], length: int, parameters: LabelParameters
+    returns: Floats, begin: NDArray[np.integer], length: int, theta: float, parameters: LabelParameters
 ) -> tuple[Floats, Floats, Floats]:
     """Volatility, efficiency ratio and trend sign of each window; NaN under the coverage, or without movement."""
     present = np.isfinite(returns)
@@ -304,7 +304,7 @@ def _trend(
     moved = enough & (path > 0)
     # rounding may lift a one-way path's ratio above one by an ulp
     ratio = np.where(moved, np.minimum(np.abs(net) / np.where(moved, path, 1.0), 1.0), np.nan)
-    sign = np.where(moved, np.where(ratio > parameters.theta, np.sign(net), 0.0), np.nan)
+    sign = np.where(moved, np.where(ratio > theta, np.sign(net), 0.0), np.nan)
     return sigma, ratio, sign
 
 

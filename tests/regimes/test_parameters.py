@@ -15,7 +15,7 @@ DOCUMENT = read_yaml(config_root() / "regimes.yaml")
 
 def test_the_projects_own_file_is_valid_and_says_what_the_decisions_say():
     parameters = load()
-    assert parameters.labels.theta == 0.30
+    assert {t.theta for t in parameters.labels.tasks.values()} == {0.30}
     assert (parameters.labels.sessions, parameters.labels.sessions_most) == (60, 252)
     assert [(t.back, t.ahead, t.crosses_night) for t in parameters.labels.tasks.values()] == [
         (12, 12, False),
@@ -29,7 +29,8 @@ def test_the_projects_own_file_is_valid_and_says_what_the_decisions_say():
     ("path", "value", "said"),
     [
         (("labels", "thetta"), 0.3, "thetta"),
-        (("labels", "theta"), "a lot", "theta is a number"),
+        (("labels", "coverage"), "a lot", "coverage is a number"),
+        (("labels", "tasks", "h75", "theta"), 1.0, "0 < theta < 1"),
         (("labels", "order"), ["quiet"], "permutation"),
         (("labels", "min_sessions"), 90, "min_sessions <= sessions"),
         (("labels", "quantile_low"), 0.9, "quantile_low < quantile_high"),

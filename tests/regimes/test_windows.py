@@ -22,8 +22,8 @@ from mr_platform.regimes.windows import (
 
 PARAMETERS = load().labels
 MON, TUE, WED = date(2022, 11, 14), date(2022, 11, 15), date(2022, 11, 16)
-WITHIN = LabelTask("two", back=2, ahead=2, crosses_night=False)
-NIGHT = LabelTask("three", back=3, ahead=3, crosses_night=True)
+WITHIN = LabelTask("two", back=2, ahead=2, crosses_night=False, theta=0.3)
+NIGHT = LabelTask("three", back=3, ahead=3, crosses_night=True, theta=0.3)
 
 
 def next_day(before: date, after: date) -> bool:
@@ -66,7 +66,7 @@ def test_the_past_window_reaches_into_the_previous_session_without_the_overnight
 
 def test_the_past_window_of_a_first_bar_holds_only_earlier_sessions():
     days = [session(MON, [0, 1, 3]), session(TUE, [13, 17, 25])]
-    w = measure(days, replace(WITHIN), PARAMETERS, follows=next_day)
+    w = measure(days, WITHIN, PARAMETERS, follows=next_day)
     assert w.sigma_p[3] == pytest.approx(5**0.5)
 
 
@@ -116,7 +116,7 @@ def test_the_seventy_five_bar_window_ends_at_the_same_time_next_day():
 
 
 def test_a_missing_price_is_bridged_and_a_window_needs_four_fifths_of_its_bars():
-    five = LabelTask("five", back=5, ahead=5, crosses_night=False)
+    five = LabelTask("five", back=5, ahead=5, crosses_night=False, theta=0.3)
     one_gap = measure([session(MON, [0, 1, 2, np.nan, 6, 7])], five, PARAMETERS)
     assert one_gap.sigma_f[0] == pytest.approx((1 + 1 + 16 + 1) ** 0.5)
     two_gaps = measure([session(MON, [0, 1, np.nan, np.nan, 6, 7])], five, PARAMETERS)
@@ -139,14 +139,14 @@ def test_a_market_that_stands_still_has_volatility_zero_and_no_trend():
 
 def test_a_trend_with_efficiency_at_theta_has_no_sign():
     # returns 1.3, -0.7: net 0.6 over path 2.0 = 0.3
-    w = measure([session(MON, [0, 1.3, 0.6])], WITHIN, replace(PARAMETERS, theta=abs(1.3 + (0.6 - 1.3)) / 2.0))
+    w = measure([session(MON, [0, 1.3, 0.6])], replace(WITHIN, theta=abs(1.3 + (0.6 - 1.3)) / 2.0), PARAMETERS)
     assert w.s_f[0] == 0
-    w = measure([session(MON, [0, 1.3, 0.6])], WITHIN, replace(PARAMETERS, theta=0.29))
+    w = measure([session(MON, [0, 1.3, 0.6])], replace(WITHIN, theta=0.29), PARAMETERS)
     assert w.s_f[0] == 1
 
 
 def test_correlation_is_the_mean_of_the_pairs_and_drops_what_stands_still():
-    three = LabelTask("three", back=3, ahead=3, crosses_night=False)
+    three = LabelTask("three", back=3, ahead=3, crosses_night=False, theta=0.3)
     logs, straddle = [0, 1, 3, 6], [np.nan, 2, 4, 6]  # returns 1, 2, 3 beside 2, 4, 6: r = 1
     iv = [0.0, -1.0, -3.0, -6.0]  # changes -1, -2, -3: r = -1 with both
     w = measure([session(MON, logs, straddle, iv)], three, PARAMETERS)
@@ -158,7 +158,7 @@ def test_correlation_is_the_mean_of_the_pairs_and_drops_what_stands_still():
 
 
 def test_the_second_symbol_takes_part_where_it_is_present():
-    three = LabelTask("three", back=3, ahead=3, crosses_night=False)
+    three = LabelTask("three", back=3, ahead=3, crosses_night=False, theta=0.3)
     logs, straddle, iv = [0, 1, 3, 6], [np.nan, 2, 4, 6], [0.0, -1.0, -3.0, -6.0]
     beside = {MON: session(MON, [0, 3, 5, 6])}  # returns 3, 2, 1: -1 with two, +1 with iv
     w = measure([session(MON, logs, straddle, iv)], three, PARAMETERS, second=beside)
@@ -175,7 +175,7 @@ def test_measures_agree_with_a_plain_computation_on_random_sessions_with_holes()
         for series in (path, straddle, iv):
             series[rng.integers(1, 39, 3)] = np.nan
         days.append(session(d, list(path), list(straddle), list(iv)))
-    task = LabelTask("ten", back=10, ahead=10, crosses_night=False)
+    task = LabelTask("ten", back=10, ahead=10, crosses_night=False, theta=0.3)
     w = measure(days, task, PARAMETERS, follows=next_day)
     for k, bars in enumerate(days):
         logs = np.log(bars.underlying_close)
