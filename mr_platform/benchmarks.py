@@ -187,14 +187,15 @@ def _rolling() -> list[BenchResult]:
 
     walk = 200 + np.random.default_rng(2).normal(0, 1, (BARS, 2_000)).cumsum(axis=0)
 
-    def pandas() -> np.ndarray:
+    def pandas() -> tuple[np.ndarray, ...]:
         import pandas as pd
 
         windows = pd.DataFrame(walk).rolling(20, min_periods=16)
-        return np.stack([windows.mean(), windows.std(ddof=0)])
+        return windows.mean().to_numpy(), windows.std(ddof=0).to_numpy()
 
-    def ours() -> np.ndarray:
-        return np.concatenate(moving.rolling_mean_std(walk[None], 20))
+    def ours() -> tuple[np.ndarray, ...]:
+        mean, deviation = moving.rolling_mean_std(walk[None], 20)
+        return mean[0], deviation[0]
 
     return compare("rolling", ours, {"pandas": ("pandas", pandas)})
 

@@ -60,9 +60,9 @@ def chain_implied_volatility(
     close: np.ndarray, forward: np.ndarray, strikes: np.ndarray, years: np.ndarray
 ) -> np.ndarray:
     years = np.ascontiguousarray(np.broadcast_to(years, forward.shape))
-    return np.asarray(
-        _chain_implied_volatility(np.ascontiguousarray(close), np.ascontiguousarray(forward), strikes, years)
-    )
+    out = np.empty(close.shape)
+    _chain_implied_volatility(np.ascontiguousarray(close), np.ascontiguousarray(forward), strikes, years, out)
+    return out
 
 
 @njit(cache=True, error_model="numpy")
@@ -255,9 +255,8 @@ def _implied_volatility(v: np.ndarray, f: np.ndarray, k: np.ndarray, t: np.ndarr
 
 @njit(cache=True, error_model="numpy")
 def _chain_implied_volatility(
-    close: np.ndarray, forward: np.ndarray, strikes: np.ndarray, years: np.ndarray
-) -> np.ndarray:
-    out = np.empty(close.shape)
+    close: np.ndarray, forward: np.ndarray, strikes: np.ndarray, years: np.ndarray, out: np.ndarray
+) -> None:
     days, minutes, expiries, n_strikes, _ = close.shape
     log_strikes = np.log(strikes)
     for d in range(days):
@@ -269,4 +268,3 @@ def _chain_implied_volatility(
                     moneyness = log_f - log_strikes[j]
                     out[d, m, e, j, 0] = _invert(close[d, m, e, j, 0], f, strikes[j], moneyness, t, 0.0)
                     out[d, m, e, j, 1] = _invert(close[d, m, e, j, 1], f, strikes[j], moneyness, t, 1.0)
-    return out

@@ -14,6 +14,9 @@ from numba import njit
 
 from mr_platform.kernels.reference.moving import empty_state, least_bars, true_range
 
+LANES = 64
+"""Series that one pass of a vector loop takes."""
+
 __all__ = [
     "ema",
     "empty_state",
@@ -27,7 +30,9 @@ __all__ = [
 
 def ema(values: np.ndarray, span: int, state: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     left = empty_state(values.shape[0], values.shape[2]) if state is None else state.copy()
-    return _ema(np.ascontiguousarray(values), span, left), left
+    out = np.empty(values.shape)
+    _ema(np.ascontiguousarray(values), span, left, out)
+    return out, left
 
 
 def wilder(values: np.ndarray, span: int, state: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -36,7 +41,9 @@ def wilder(values: np.ndarray, span: int, state: np.ndarray | None = None) -> tu
 
 
 def rolling_mean_std(values: np.ndarray, window: int, start: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    mean, deviation = _rolling_mean_std(np.ascontiguousarray(values), window, least_bars(window), start)
+    batch, bars, series = values.shape
+    mean, deviation = np.empty((2, batch, bars - start, series))
+    _rolling_mean_std(np.ascontiguousarray(values), window, least_bars(window), start, mean, deviation)
     return mean, deviation
 
 
@@ -47,24 +54,36 @@ def rolling_correlation(x: np.ndarray, y: np.ndarray, window: int, start: int = 
 
 
 @njit(cache=True, error_model="numpy")
-def _ema(values: np.ndarray, span: int, state: np.ndarray) -> np.ndarray:
-    batch, bars, series = values.shape
-    out = np.empty(values.shape)
+def _ema_bar(
+    values: np.ndarray, average: np.ndarray, seen: np.ndarray, out: np.ndarray, alpha: float, span: int
+) -> None:
+    """One bar of every series. Straight-line on whole rows, so that it becomes vector code."""
+    for s in range(values.size):
+        x = values[s]
+        held = average[s]
+        n = seen[s]
+        known = x == x
+        previous = x if n == 0.0 else held
+        moved = previous + alpha * (x - previous)
+        moved = moved if known else held
+        n = n + (1.0 if known else 0.0)
+        average[s] = moved
+        seen[s] = n
+        told = moved if n >= span else np.nan
+        out[s] = told if known else np.nan
+
+
+@njit(cache=True, error_model="numpy")
+def _ema(values: np.ndarray, span: int, state: np.ndarray, out: np.ndarray) -> None:
+    batch, bars, _ = values.shape
     alpha = 2.0 / (span + 1.0)
     for b in range(batch):
         average = state[b, :, 0].copy()
         seen = state[b, :, 1].copy()
         for t in range(bars):
-            for s in range(series):
-                x = values[b, t, s]
-                known = x == x
-                previous = x if seen[s] == 0.0 else average[s]
-                average[s] = previous + alpha * (x - previous) if known else average[s]
-                seen[s] = seen[s] + 1.0 if known else seen[s]
-                out[b, t, s] = average[s] if known and seen[s] >= span else np.nan
+            _ema_bar(values[b, t], average, seen, out[b, t], alpha, span)
         state[b, :, 0] = average
         state[b, :, 1] = seen
-    return out
 
 
 @njit(cache=True, error_model="numpy")
@@ -93,55 +112,69 @@ def _wilder(values: np.ndarray, span: int, state: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, error_model="numpy")
-def _grow(x: np.ndarray, count: np.ndarray, mean: np.ndarray, squares: np.ndarray) -> None:
-    """Welford's update of each series' (count, mean, squared deviations) by its value; NaN changes nothing."""
-    for s in range(x.size):
-        known = x[s] == x[s]
-        n = count[s] + (1.0 if known else 0.0)
-        step = x[s] - mean[s] if known else 0.0
-        moved = mean[s] + step / max(n, 1.0)
-        squares[s] += step * (x[s] - moved if known else 0.0)
-        mean[s] = moved
-        count[s] = n
+def _grow(values: np.ndarray, part: np.ndarray) -> None:
+    """Welford's update of up to LANES series by one value each; NaN changes nothing.
+
+    ``part`` holds counts, means and squared deviations, LANES apart: one array with constant distances, because only
+    then can the compiler prove that they do not overlap and emit vector instructions.
+    """
+    for s in range(values.size):
+        x = values[s]
+        known = x == x
+        n = part[s] + (1.0 if known else 0.0)
+        mean = part[LANES + s]
+        step = x - mean if known else 0.0
+        moved = mean + step / max(n, 1.0)
+        rest = x - moved if known else 0.0
+        part[s] = n
+        part[LANES + s] = moved
+        part[2 * LANES + s] += step * rest
 
 
 @njit(cache=True, error_model="numpy")
-def _rolling_mean_std(values: np.ndarray, window: int, least: int, start: int) -> tuple[np.ndarray, np.ndarray]:
+def _join(old: np.ndarray, new: np.ndarray, least: int, mean: np.ndarray, deviation: np.ndarray) -> None:
+    """Mean and deviation over two parts, by Chan's formula. An empty part has mean 0, which must not be felt."""
+    for s in range(mean.size):
+        before, after = old[s], new[s]
+        n = before + after
+        share = after / max(n, 1.0)
+        base = old[LANES + s] if before > 0.0 else new[LANES + s]
+        between = new[LANES + s] - base if after > 0.0 else 0.0
+        squares = old[2 * LANES + s] + new[2 * LANES + s] + between * between * before * share
+        spread = np.sqrt(squares / max(n, 1.0))
+        centre = base + between * share
+        mean[s] = centre if n >= least else np.nan
+        deviation[s] = spread if n >= least else np.nan
+
+
+@njit(cache=True, error_model="numpy")
+def _rolling_mean_std(
+    values: np.ndarray, window: int, least: int, start: int, out_mean: np.ndarray, out_deviation: np.ndarray
+) -> None:
     batch, bars, series = values.shape
-    out_mean = np.empty((batch, bars - start, series))
-    out_deviation = np.empty((batch, bars - start, series))
-    # tail[i]: bars i .. end of the block before; row ``window`` stays empty
-    tail = np.zeros((3, window + 1, series))
-    head = np.zeros((3, series))
-    first_block = start // window
+    tiles = (series + LANES - 1) // LANES
+    # tails[i]: bars i .. end of the block before; the last row stays empty
+    tails = np.zeros((window + 1, tiles, 3 * LANES))
+    heads = np.empty((tiles, 3 * LANES))
     for b in range(batch):
-        tail[:] = 0.0
-        for block in range(first_block, (bars + window - 1) // window):
+        for block in range(start // window, (bars + window - 1) // window):
             begin = block * window
-            if block > 0:
-                tail[:] = 0.0
+            if block == 0:
+                tails[:] = 0.0
+            else:
                 for i in range(window - 1, 0, -1):
-                    tail[:, i] = tail[:, i + 1]
-                    _grow(values[b, begin - window + i], tail[0, i], tail[1, i], tail[2, i])
-            head[:] = 0.0
+                    tails[i] = tails[i + 1]
+                    for tile in range(tiles):
+                        _grow(values[b, begin - window + i, tile * LANES : (tile + 1) * LANES], tails[i, tile])
+            heads[:] = 0.0
             for i in range(min(window, bars - begin)):
                 t = begin + i
-                _grow(values[b, t], head[0], head[1], head[2])
-                if t < start:
-                    continue
-                old_count, old_mean, old_squares = tail[0, i + 1], tail[1, i + 1], tail[2, i + 1]
-                for s in range(series):
-                    n = old_count[s] + head[0, s]
-                    between = head[1, s] - old_mean[s]
-                    share = head[0, s] / max(n, 1.0)
-                    # an empty part has mean 0, which must not be felt
-                    between = between if old_count[s] > 0.0 and head[0, s] > 0.0 else 0.0
-                    base = old_mean[s] if old_count[s] > 0.0 else head[1, s]
-                    squares = old_squares[s] + head[2, s] + between * between * old_count[s] * share
-                    enough = n >= least
-                    out_mean[b, t - start, s] = base + between * share if enough else np.nan
-                    out_deviation[b, t - start, s] = np.sqrt(squares / n) if enough else np.nan
-    return out_mean, out_deviation
+                for tile in range(tiles):
+                    lanes = slice(tile * LANES, (tile + 1) * LANES)
+                    _grow(values[b, t, lanes], heads[tile])
+                    if t >= start:
+                        mean, deviation = out_mean[b, t - start, lanes], out_deviation[b, t - start, lanes]
+                        _join(tails[i + 1, tile], heads[tile], least, mean, deviation)
 
 
 @njit(cache=True, error_model="numpy")

@@ -73,15 +73,20 @@ def count_cells(cells: np.ndarray, n_cells: int) -> np.ndarray:
     return counts
 
 
-@njit(cache=True)
 def scatter_pair(cells: np.ndarray, calls: np.ndarray, puts: np.ndarray, n_cells: int) -> np.ndarray:
-    dense = np.full((n_cells, 2), np.nan)
+    dense = np.empty((n_cells, 2))
+    _scatter_pair(cells, calls, puts, dense)
+    return dense
+
+
+@njit(cache=True)
+def _scatter_pair(cells: np.ndarray, calls: np.ndarray, puts: np.ndarray, dense: np.ndarray) -> None:
+    dense[:] = np.nan
     for i in range(cells.size):
         cell = cells[i]
         if cell >= 0:
             dense[cell, 0] = calls[i]
             dense[cell, 1] = puts[i]
-    return dense
 
 
 @njit(cache=True)
