@@ -1,0 +1,270 @@
+"""Training: from features and labels to a model, its honest evaluation and its metadata.
+
+The clock is the caller's ``now``; equal arguments give equal bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from importlib import metadata as packages
+from typing import Any, cast
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mr_platform import logs
+from mr_platform.errors import DataError
+from mr_platform.learning import parameters as learning
+from mr_platform.learning.dataset import NO_CLASS, Dataset, build_dataset
+from mr_platform.learning.evaluation import Evaluation, TargetEvaluation, evaluate_target, plain, truth_scores
+from mr_platform.learning.gate import InputRange
+from mr_platform.learning.heads import Head, fit_head
+from mr_platform.learning.importance import permutation_importance
+from mr_platform.learning.model import Model
+from mr_platform.learning.parameters import Candidate, LearningParameters
+from mr_platform.learning.splits import Split, walk_forward
+from mr_platform.learning.tasks import REGIME, TARGETS, Target
+from mr_platform.learning.tasks import task as named_task
+from mr_platform.learning.walking import Walk, choose, single_thread, walk
+
+Ints = NDArray[np.int64]
+
+_PROJECT = "market-regime-platform"
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """What stands in ``ml_model_metadata`` besides stage and reason. Mappings hold plain JSON values."""
+
+    model_version: str
+    task: str
+    trained_at: datetime
+    train_start: date
+    train_end: date
+    feature_schema_version: str
+    label_schema_version: str
+    parameters_digest: str
+    code_version: str
+    metrics: Mapping[str, Any]
+    baselines: Mapping[str, Any]
+    signature: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A model with the evaluation of the way it was made, and its metadata."""
+
+    model: Model
+    evaluation: Evaluation
+    metadata: ModelMetadata
+
+
+def train_and_evaluate(
+    features: pa.Table,
+    labels: pa.Table,
+    *,
+    task: str,
+    now: datetime,
+    parameters: LearningParameters | None = None,
+    truth: pa.Table | None = None,
+    seed: int = 0,
+) -> Trained:
+    """Choose a candidate, walk it forward beside every baseline, fit it on all that is known, and describe it.
+
+    ``features``: symbol, event_ts, known_ts, numbers (optionally ``dte`` and ``rule_p_*``); ``labels`` as
+    schemas/labels.py has them, of the same task; ``now`` aware: nothing known later is read. ``truth``: symbol,
+    event_ts, regime, the simulator's planted regimes, used for scoring only. Errors: DataError where there is too
+    little to train on, UsageError for an unknown task.
+    """
+    settings = parameters if parameters is not None else learning.load()
+    with logs.stage("training", task=task) as found, single_thread():
+        data = build_dataset(features, labels, task=named_task(task), design=settings.design, now=now)
+        data = _from_first_label(data)
+        candidate, choice = choose(data, settings, seed=seed)
+        splits = walk_forward(data, settings.splits)
+        heads: dict[str, Head] = {}
+        targets: dict[str, TargetEvaluation] = {}
+        walks: dict[str, Walk] = {}
+        notes = (
+            [] if data.rules is not None else ["no rule_p_* columns: the rule classifier is not among the baselines"]
+        )
+        if not np.isfinite(data.dte).any():
+            notes.append("no dte column: no scores by days to expiry")
+        for target in TARGETS.values():
+            walks[target.name] = _walk_or_note(data, splits, target, candidate, settings, seed, notes)
+        walks = {name: w for name, w in walks.items() if w is not None}
+        for name, walked in walks.items():
+            target = TARGETS[name]
+            targets[name] = evaluate_target(
+                data.rows(walked.rows), target, walked.probabilities, settings.evaluation, seed=seed
+            )
+            heads[name] = _final_head(data, target, candidate, walked, seed)
+        evaluation = Evaluation(
+            task=task,
+            candidate=candidate.name,
+            targets=targets,
+            folds=walks[REGIME.name].folds,
+            choice=choice,
+            truth=_against_truth(data, walks[REGIME.name], truth),
+            importance=_importance(data, walks[REGIME.name], seed),
+            notes=tuple(notes),
+        )
+        used = data.labelled(REGIME.name)
+        model = Model(
+            task=task,
+            candidate=candidate.name,
+            columns=data.columns,
+            symbols=data.symbols,
+            design=settings.design,
+            heads=heads,
+            inputs=InputRange.fit(data.x[used]),
+            gate=settings.gate,
+            train_start=_day(data.session[used].min()),
+            train_end=_day(data.session[used].max()),
+        )
+        found |= {"rows": data.n, "candidate": candidate.name, "verdict": evaluation.verdict}
+    return Trained(model, evaluation, _describe(model, evaluation, data, features, settings, now, seed))
+
+
+def _from_first_label(data: Dataset) -> Dataset:
+    """Sessions from the first that has a label: before it there is nothing to learn."""
+    labelled = data.labelled(REGIME.name)
+    if not labelled.any():
+        raise DataError(
+            rule="features and labels share labelled rows",
+            value=f"{data.n} feature rows, none with a {REGIME.column} known by now",
+            place=f"training {data.task.name}",
+            remedy="publish labels of the same symbols and sessions; cuts need some sessions before the first label",
+        )
+    return data.rows(np.flatnonzero(data.session >= data.session[labelled].min()))
+
+
+def _walk_or_note(
+    data: Dataset,
+    splits: list[Split],
+    target: Target,
+    candidate: Candidate,
+    settings: LearningParameters,
+    seed: int,
+    notes: list[str],
+) -> Any:
+    """The walk; a side target without enough labels is left out with a note, the regime may not be."""
+    try:
+        return walk(data, splits, target, candidate, settings, seed=seed)
+    except DataError as error:
+        if target is REGIME:
+            raise
+        notes.append(f"{target.name} left out: {error}")
+        return None
+
+
+def _final_head(data: Dataset, target: Target, candidate: Candidate, walked: Walk, seed: int) -> Head:
+    rows = np.flatnonzero(data.labelled(target.name))
+    y = data.targets[target.name][rows]
+    head = fit_head(candidate, data.x[rows], y, data.weight[rows], target.size, seed=seed)
+    return Head(head.kind, head.scores, head.present, head.shares, walked.calibration)
+
+
+def _importance(data: Dataset, walked: Walk, seed: int) -> dict[str, Any]:
+    split, head = walked.last
+    test = split.test[data.labelled(REGIME.name)[split.test]]
+    return permutation_importance(head, data.x[test], data.targets[REGIME.name][test], data.columns, seed=seed)
+
+
+def _against_truth(data: Dataset, walked: Walk, truth: pa.Table | None) -> dict[str, Any] | None:
+    if truth is None:
+        return None
+    planted = _planted(data, truth)[walked.rows]
+    return truth_scores(planted, data.targets[REGIME.name][walked.rows], walked.probabilities, REGIME)
+
+
+def _planted(data: Dataset, truth: pa.Table) -> Ints:
+    """Codes of the planted regimes at the rows' events [n], -1 where none is given."""
+    missing = [c for c in ("symbol", "event_ts", "regime") if c not in truth.column_names]
+    if missing:
+        raise DataError(
+            rule="the truth has symbol, event_ts, regime",
+            value=f"without {missing}",
+            place="simulator/truth",
+            remedy="pass the simulator's truth table, its columns renamed",
+        )
+    zone = truth.schema.field("event_ts").type.tz
+    moments = truth.column("event_ts").cast(pa.timestamp("us", zone)).cast(pa.int64())
+    frame = cast(
+        pl.DataFrame,
+        pl.from_arrow(pa.table({"symbol": truth.column("symbol"), "event": moments, "regime": truth.column("regime")})),
+    ).unique(["symbol", "event"], keep="last", maintain_order=True)
+    codes = {name: code for code, name in enumerate(REGIME.classes)}
+    frame = frame.with_columns(
+        pl.col("regime").cast(pl.String).replace_strict(codes, default=None, return_dtype=pl.Int64)
+    )
+    rows = pl.DataFrame({"symbol": [data.symbols[s] for s in data.symbol], "event": data.event})
+    joined = rows.join(frame, on=["symbol", "event"], how="left", maintain_order="left")
+    return joined["regime"].fill_null(NO_CLASS).to_numpy().astype(np.int64)
+
+
+def _describe(
+    model: Model,
+    evaluation: Evaluation,
+    data: Dataset,
+    features: pa.Table,
+    settings: LearningParameters,
+    now: datetime,
+    seed: int,
+) -> ModelMetadata:
+    given = (features.schema.metadata or {}).get(b"feature_schema_version", b"").decode()
+    columns = hashlib.sha256("\n".join(model.columns).encode()).hexdigest()[:8]
+    signature = {
+        "inputs": list(model.columns),
+        "symbols": list(model.symbols),
+        "outputs": {name: list(TARGETS[name].classes) for name in model.heads},
+        "seed": seed,
+    }
+    return ModelMetadata(
+        model_version=f"{model.task}-{model.digest()[:12]}",
+        task=model.task,
+        trained_at=now,
+        train_start=model.train_start,
+        train_end=model.train_end,
+        feature_schema_version=given or f"columns.{columns}",
+        label_schema_version=data.label_schema_version,
+        parameters_digest=settings.digest(),
+        code_version=_code_version(),
+        metrics=_headline(evaluation),
+        baselines={n: {b.name: plain(asdict(b)) for b in t.baselines} for n, t in evaluation.targets.items()},
+        signature=signature,
+    )
+
+
+def _headline(evaluation: Evaluation) -> dict[str, Any]:
+    per_target = {
+        name: asdict(t.model)
+        | {"best_baseline": t.best_baseline, "skill": t.skill, "skill_interval": t.skill_interval, "rows": t.rows}
+        for name, t in evaluation.targets.items()
+    }
+    found: dict[str, Any] = plain(
+        {
+            "candidate": evaluation.candidate,
+            "verdict": evaluation.verdict,
+            "overfitting_probability": evaluation.choice["overfitting_probability"],
+            "targets": per_target,
+            "truth": evaluation.truth,
+        }
+    )
+    return found
+
+
+def _code_version() -> str:
+    try:
+        return packages.version(_PROJECT)
+    except packages.PackageNotFoundError:
+        return "unpackaged"
+
+
+def _day(ordinal: Any) -> date:
+    return date.fromordinal(date(1970, 1, 1).toordinal() + int(ordinal))

@@ -1,0 +1,200 @@
+"""The walk-forward itself: every row answered by a model, its calibration and baselines from before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from mr_platform.errors import DataError
+from mr_platform.learning.baselines import baselines_for
+from mr_platform.learning.calibration import Calibration
+from mr_platform.learning.dataset import Dataset
+from mr_platform.learning.evaluation import CONTROL, MODEL
+from mr_platform.learning.heads import Head, fit_head
+from mr_platform.learning.metrics import log_loss_rows
+from mr_platform.learning.parameters import Candidate, LearningParameters
+from mr_platform.learning.resampling import overfitting_probability
+from mr_platform.learning.splits import Split, combinatorial_purged, walk_forward
+from mr_platform.learning.tasks import REGIME, Target
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Rows = NDArray[np.intp]
+
+_LEAST_CALIBRATION_ROWS = 30
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """Out-of-sample answers of one target.
+
+    ``rows`` test positions ascending; ``probabilities`` [rows, k] by name; ``calibration`` from all the uncalibrated
+    answers, for the final model; ``last`` the last fold's split and calibrated head, for the importance report.
+    """
+
+    rows: Rows
+    probabilities: Mapping[str, Floats]
+    calibration: Calibration
+    last: tuple[Split, Head]
+    folds: tuple[Mapping[str, Any], ...]
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Hold OpenMP and BLAS to one thread: sums then run in one order, and training gives the same bytes."""
+    # only libraries already loaded can be limited
+    import sklearn.ensemble
+    import sklearn.linear_model  # noqa: F401
+
+    with threadpool_limits(limits=1):
+        yield
+
+
+def walk(
+    data: Dataset,
+    splits: list[Split],
+    target: Target,
+    candidate: Candidate,
+    parameters: LearningParameters,
+    *,
+    seed: int,
+) -> Walk:
+    """Walk one target forward. The first split only calibrates; later ones are also answered by every baseline.
+
+    A fold's calibration is fitted on the answers of earlier folds as far as their labels were known before it. The
+    control is the same candidate on every ``choice_stride``-th training row with its labels shuffled.
+    """
+    generator = np.random.default_rng([seed, 17])
+    raw_rows: list[Rows] = []
+    raw: list[Floats] = []
+    priors: list[Floats] = []
+    parts: dict[str, list[Floats]] = {}
+    tested: list[Rows] = []
+    folds: list[Mapping[str, Any]] = []
+    last: tuple[Split, Head] | None = None
+    y = data.targets[target.name]
+    for split in splits:
+        usable = split.train[y[split.train] >= 0]
+        if usable.size < parameters.splits.min_train_rows or np.unique(y[usable]).size < 2:
+            continue
+        head = fit_head(candidate, data.x[usable], y[usable], data.weight[usable], target.size, seed=seed)
+        fresh = head.uncalibrated(data.x[split.test])
+        if raw:
+            calibration = _calibrate(data, y, raw_rows, raw, priors, split.train)
+            head = Head(head.kind, head.scores, head.present, head.shares, calibration)
+            train, test = data.rows(split.train), data.rows(split.test)
+            answers = {MODEL: calibration.apply(fresh, head.shares)}
+            for make in baselines_for(target, data):
+                baseline = make().fit(train)
+                answers[baseline.name] = baseline.predict_proba(test)
+            thin = usable[:: parameters.splits.choice_stride]
+            shuffled = generator.permutation(y[thin])
+            control = fit_head(candidate, data.x[thin], shuffled, data.weight[thin], target.size, seed=seed)
+            answers[CONTROL] = control.predict_proba(data.x[split.test])
+            for name, p in answers.items():
+                parts.setdefault(name, []).append(p)
+            tested.append(split.test)
+            folds.append(_fold(data, split, usable, calibration))
+            last = (split, head)
+        raw_rows.append(split.test)
+        raw.append(fresh)
+        priors.append(np.tile(head.shares, (split.test.size, 1)))
+    if last is None:
+        raise DataError(
+            rule=f"at least two walk-forward blocks have {parameters.splits.min_train_rows} labelled rows before them",
+            value=f"{np.unique(data.session).size} sessions, {int((y >= 0).sum())} labelled rows",
+            place=f"training {data.task.name}, target {target.name}",
+            remedy="publish features and labels of more sessions",
+        )
+    return Walk(
+        rows=np.concatenate(tested),
+        probabilities={name: np.concatenate(p) for name, p in parts.items()},
+        calibration=_calibrate(data, y, raw_rows, raw, priors, None),
+        last=last,
+        folds=tuple(folds),
+    )
+
+
+def choose(data: Dataset, parameters: LearningParameters, *, seed: int) -> tuple[Candidate, dict[str, Any]]:
+    """The candidate with the least log-loss of the regime under combinatorial purged cross-validation.
+
+    Reads only sessions before the first block that is evaluated, so that the walk-forward stays out of sample for
+    the choice as well. Returns the candidate and the record: losses, splits used, probability of backtest overfitting.
+    """
+    default = parameters.candidate(parameters.default)
+    splits = walk_forward(data, parameters.splits)
+    before = data.rows(np.flatnonzero(data.session < splits[1].blocks[0][0]))
+    ordinals = np.unique(before.session)
+    thin = _every(before, parameters.splits.choice_stride)
+    y = before.targets[REGIME.name]
+    losses = np.zeros((ordinals.size, len(parameters.candidates)))
+    weights = np.zeros(ordinals.size)
+    used = 0
+    for split in combinatorial_purged(before, parameters.splits):
+        train = split.train[thin[split.train] & (y[split.train] >= 0)]
+        test = split.test[thin[split.test] & (y[split.test] >= 0)]
+        if train.size * parameters.splits.choice_stride < parameters.splits.min_train_rows or not test.size:
+            continue
+        if np.unique(y[train]).size < 2:
+            continue
+        used += 1
+        at = np.searchsorted(ordinals, before.session[test])
+        np.add.at(weights, at, 1.0)
+        for column, candidate in enumerate(parameters.candidates):
+            head = fit_head(candidate, before.x[train], y[train], before.weight[train], REGIME.size, seed=seed)
+            np.add.at(losses[:, column], at, log_loss_rows(y[test], head.predict_proba(before.x[test])))
+    tested = weights > 0
+    record: dict[str, Any] = {
+        "splits_used": used,
+        "sessions": int(ordinals.size),
+        "criterion": "log-loss of the regime, combinatorial purged cross-validation",
+    }
+    if not used:
+        reason = "too few sessions before the first evaluated block to cross-validate: the default was taken"
+        return default, record | {"reason": reason, "losses": {}, "overfitting_probability": float("nan")}
+    means = losses[tested].sum(axis=0) / weights[tested].sum()
+    chosen = parameters.candidates[int(np.argmin(means))]
+    return chosen, record | {
+        "reason": "least log-loss",
+        "losses": {c.name: float(m) for c, m in zip(parameters.candidates, means, strict=True)},
+        "overfitting_probability": overfitting_probability(-losses[tested] / weights[tested, None]),
+    }
+
+
+def _calibrate(
+    data: Dataset, y: Ints, rows: list[Rows], raw: list[Floats], priors: list[Floats], train: Rows | None
+) -> Calibration:
+    at, p, prior = np.concatenate(rows), np.concatenate(raw), np.concatenate(priors)
+    keep = y[at] >= 0
+    if train is not None:
+        keep &= np.isin(at, train)
+    if np.count_nonzero(keep) < _LEAST_CALIBRATION_ROWS:
+        return Calibration.identity()
+    return Calibration.fit(p[keep], prior[keep], y[at[keep]], data.weight[at[keep]])
+
+
+def _fold(data: Dataset, split: Split, usable: Rows, calibration: Calibration) -> Mapping[str, Any]:
+    first, last = split.blocks[0]
+    days = np.array([data.session[usable].min(), data.session[usable].max(), first, last])
+    begin, end, test_begin, test_end = (str(np.datetime64(int(day), "D")) for day in days)
+    return {
+        "train": [begin, end],
+        "test": [test_begin, test_end],
+        "train_rows": int(usable.size),
+        "test_rows": int(split.test.size),
+        "calibration": [calibration.sharpness, calibration.prior],
+    }
+
+
+def _every(data: Dataset, stride: int) -> NDArray[np.bool_]:
+    """Every ``stride``-th bar of each run."""
+    keep = np.zeros(data.n, dtype=bool)
+    for run in data.runs():
+        keep[run[::stride]] = True
+    return keep
