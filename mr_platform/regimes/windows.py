@@ -3,7 +3,8 @@
 A bar i of a session closes at the moment t. Its past window is (t-H, t], its forward window (t, t+H].
 The past window reaches into earlier sessions leaving the overnight returns out and taking as many more
 returns instead; the forward window either ends with the session or crosses the night, the overnight
-return included. Sessions that the calendar does not hold to be neighbours are never bridged.
+return included. A break inside a session (an outage, a disaster-recovery Saturday) counts as a night.
+Sessions that the calendar does not hold to be neighbours are never bridged.
 """
 
 from __future__ import annotations
@@ -216,11 +217,12 @@ def _chains(
     return chains
 
 
-def _log_returns(log_close: Floats, last: float) -> Floats:
-    """Returns against the last known close (``last`` before the first bar); NaN in a bar without a close."""
-    known = np.where(np.isnan(log_close), -1, np.arange(log_close.size))
-    before = np.concatenate(([-1], np.maximum.accumulate(known)[:-1]))[: log_close.size]
-    return log_close - np.where(before >= 0, log_close[before], last)
+def _log_returns(log_close: Floats, since: Ints) -> Floats:
+    """Returns against the last known close, no earlier than bar ``since`` [m]; NaN where there is none."""
+    bars = np.arange(log_close.size)
+    known = np.maximum.accumulate(np.where(np.isnan(log_close), -1, bars))
+    before = np.concatenate(([-1], known[:-1]))[: log_close.size]
+    return log_close - np.where(before >= since, log_close[before], np.nan)
 
 
 def _measure_chain(
@@ -234,28 +236,25 @@ def _measure_chain(
     starts = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.int64)
     total = int(sizes.sum())
     owner = np.repeat(np.arange(len(chain)), sizes)
-    index = np.arange(total) - starts[owner]
     minute = np.concatenate([bars.minutes for bars in chain])
+    logs = np.log(np.concatenate([bars.underlying_close for bars in chain]))
+    priced = np.isfinite(logs)
 
-    within, across, last = [], [], np.nan
-    for bars in chain:
-        logs = np.log(bars.underlying_close)
-        within.append(_log_returns(logs, np.nan))
-        across.append(_log_returns(logs, last))
-        known = logs[~np.isnan(logs)]
-        last = float(known[-1]) if known.size else last
-    inside = np.concatenate(within)
+    # a stretch is a run of bars without a night or a break inside the session between them
+    opens = (np.arange(total) == starts[owner]) | (np.diff(minute, prepend=-1) != BAR_MINUTES)
+    stretch = np.cumsum(opens) - 1
+    since = np.flatnonzero(opens)[stretch]
+    until = np.append(np.flatnonzero(opens)[1:], total)[stretch] if total else stretch
+    inside = _log_returns(logs, since)
 
-    # past: the overnight slot (each session's first bar) is left out of the run of returns
-    run = inside[index > 0]
-    ends = np.cumsum(index > 0)
-    sigma_p, _, s_p = _trend(run, ends - task.back, task.back, task.theta, parameters)
+    # past: the returns over nights and breaks (each stretch's first bar) are left out of the run
+    ends = np.cumsum(~opens)
+    sigma_p, _, s_p = _trend(inside[~opens], ends - task.back, task.back, task.theta, parameters)
 
-    returns = np.concatenate(across) if task.crosses_night else inside
+    returns = _log_returns(logs, np.zeros(total, dtype=np.int64)) if task.crosses_night else inside
     begin = np.arange(total) + 1
     last_bar = begin + task.ahead - 1
-    priced = np.isfinite(np.concatenate([bars.underlying_close for bars in chain]))
-    whole = last_bar < (total if task.crosses_night else (starts + sizes)[owner])
+    whole = last_bar < (total if task.crosses_night else until)
     # bars after a session's last price may still lie ahead: a window that ends there is not over
     seen = np.maximum.reduceat(np.append(np.where(priced, np.arange(total), -1), -1), starts)
     whole &= last_bar <= seen[owner[np.minimum(last_bar, total - 1)]]
@@ -273,7 +272,7 @@ def _measure_chain(
         "er_f": er_f,
         "s_p": s_p,
         "s_f": s_f,
-        "rho_f": _mean_correlation(_co_series(chain, inside, second), begin, task.ahead, parameters),
+        "rho_f": _mean_correlation([inside, *_beside(chain, opens, since, second)], begin, task.ahead, parameters),
     }
 
 
@@ -308,20 +307,25 @@ def _trend(
     return sigma, ratio, sign
 
 
-def _co_series(chain: list[SessionBars], inside: Floats, second: Mapping[date, SessionBars]) -> list[Floats]:
-    """Bar-to-bar changes of underlying, straddle, ATM IV and the second symbol; the first bar of a session is NaN."""
-    straddle, iv, other = [], [], []
+def _beside(
+    chain: list[SessionBars], opens: NDArray[np.bool_], since: Ints, second: Mapping[date, SessionBars]
+) -> list[Floats]:
+    """Bar-to-bar changes of straddle, ATM IV and the second symbol; NaN in the first bar of a stretch."""
+    other = []
     for bars in chain:
-        first = np.where(np.arange(bars.n) > 0, bars.straddle_return, np.nan)
-        straddle.append(first)
-        iv.append(np.diff(bars.atm_iv, prepend=np.nan))
         beside = second.get(bars.trade_date)
         closes = np.full(bars.n, np.nan)
         if beside is not None:
             _, ours, theirs = np.intersect1d(bars.minutes, beside.minutes, return_indices=True)
             closes[ours] = np.log(beside.underlying_close[theirs])
-        other.append(_log_returns(closes, np.nan))
-    return [inside, np.concatenate(straddle), np.concatenate(iv), np.concatenate(other)]
+        other.append(closes)
+    straddle = np.concatenate([bars.straddle_return for bars in chain])
+    iv = np.diff(np.concatenate([bars.atm_iv for bars in chain]), prepend=np.nan)
+    return [
+        np.where(opens, np.nan, straddle),
+        np.where(opens, np.nan, iv),
+        _log_returns(np.concatenate(other), since),
+    ]
 
 
 def _mean_correlation(

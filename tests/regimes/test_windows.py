@@ -89,6 +89,16 @@ def test_windows_do_not_bridge_sessions_that_are_no_neighbours():
     assert (w.known_session == -1).all()
 
 
+def test_a_break_inside_a_session_counts_as_a_night():
+    # returns 1, 2 before the break, 10 over it, 4, 8 after it
+    bars = replace(session(MON, [0, 1, 3, 13, 17, 25]), minutes=np.array([555, 560, 565, 690, 695, 700]))
+    w = measure([bars], WITHIN, PARAMETERS)
+    assert w.known_minute.tolist() == [565, -1, -1, 700, -1, -1]
+    np.testing.assert_allclose(w.sigma_p[2:], np.sqrt([1 + 4, 1 + 4, 4 + 16, 16 + 64]))
+    crossing = measure([bars], NIGHT, PARAMETERS)
+    assert crossing.sigma_f[0] == pytest.approx((1 + 4 + 100) ** 0.5)
+
+
 def test_windows_do_not_mix_two_kinds_of_underlying():
     days = [session(MON, [0, 1, 3], kind="index"), session(TUE, [13, 17, 25], kind="future")]
     w = measure(days, NIGHT, PARAMETERS, follows=next_day)
