@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +29,7 @@ from mr_platform.regimes.cuts import Cuts, trailing_cuts
 from mr_platform.regimes.parameters import LabelParameters, LabelTask
 from mr_platform.regimes.windows import BAR_MINUTES, Floats, SessionBars, Windows, follows_on_nse, join_history, measure
 from schemas.labels import DIRECTION_LABELS, LABEL_TABLES, VOLATILITY_LABELS
-from schemas.tables import IST_TIMESTAMP, REGIMES
+from schemas.tables import IST_TIMESTAMP, REGIMES, TableSchema
 
 Bools = NDArray[np.bool_]
 
@@ -156,7 +155,7 @@ def _task(name: str, parameters: LabelParameters) -> LabelTask:
     return parameters.tasks[name]
 
 
-def _table(task: str) -> Any:
+def _table(task: str) -> TableSchema:
     if task not in LABEL_TABLES:
         raise UsageError(
             rule=f"a label table is one of {list(LABEL_TABLES)}",
