@@ -45,6 +45,9 @@ DAILY_CONTEXT = TableSchema(
         Column("atr_bars", _LIST, "True ranges each ATR has seen [6]", "bars", nullable=False),
         Column("component_return", _LIST, "Session log return of the ten C1 components' calls [10]", nullable=False),
         Column("timeframe_return", _LIST, "Session log return of the four timeframes' calls [4]", nullable=False),
+        Column("past_dte", _LIST, "dte of the last n <= 252 sessions with prices, this one last [n]", nullable=False),
+        Column("past_component_return", _LIST, "component_return of those sessions [n x 10]", nullable=False),
+        Column("past_timeframe_return", _LIST, "timeframe_return of those sessions [n x 4]", nullable=False),
         Column("atm_iv_close", pa.float64(), "Last known ATM implied volatility", "decimal per year"),
         Column("daily_close", _LIST, "Closes of earlier daily index bars, oldest first, at most 260", nullable=False),
         Column(

@@ -38,7 +38,7 @@ def run() -> list[FeatureBenchmark]:
 
     DataError where the two do not give the same numbers.
     """
-    series = _made_series()
+    series = made_series()
     ours = _session(series)
     names = [spec.name.removeprefix("c1_") for spec in TripleStraddle().features]
     for name, column in _pandas_twin(series).items():
@@ -72,7 +72,7 @@ def _session(series: SessionSeries) -> NDArray[np.float64]:
     return out.values
 
 
-def _made_series() -> SessionSeries:
+def made_series() -> SessionSeries:
     """A seeded session: nine walks with volume, every minute there."""
     rng = np.random.default_rng(5)
     legs = 90 * np.exp(np.cumsum(0.003 * rng.standard_normal((_BARS, 6)), axis=0))

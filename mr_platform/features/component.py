@@ -63,7 +63,8 @@ class SessionStart:
     ``n_bars`` one-minute bars of the whole session; ``dte`` calendar days to the nearest expiry (of the first minute
     with rows), which learned weights may depend on; ``underlying`` its kind in this session, since levels of another
     kind cannot be compared; ``previous`` the context of the latest earlier session, at most ten calendar days back, or
-    None; ``history`` contexts of earlier sessions, newest last, for what is learned.
+    None; ``history`` contexts of earlier sessions, newest last: where given, what is learned comes from them, else from
+    the sessions that ``previous`` remembers.
     """
 
     trade_date: date

@@ -25,6 +25,7 @@ ATR_SPANS = (14, 21, 50)
 BAR = 5
 _LEAST_CALLS = 30
 _DAILY_BARS = 260
+_PAST_SESSIONS = 252
 
 
 def daily_context(
@@ -59,6 +60,8 @@ def daily_context(
     carried = state.carried
     priced_bars = int(np.isfinite(series.bars[:, 0, CLOSE]).sum())
     levels = previous if priced_bars == 0 else None
+    component_return = _session_return(carried.score_trace[last], straddle)
+    timeframe_return = _session_return(carried.timeframe_trace[last, 0], straddle)
     return DailyContext(
         symbol=chain.symbol,
         trade_date=chain.trade_date,
@@ -74,8 +77,9 @@ def daily_context(
         slow_ema_bars=carried.slow_bars.copy(),
         atr_value=atr_value,
         atr_bars=atr_bars,
-        component_return=_session_return(carried.score_trace[last], straddle),
-        timeframe_return=_session_return(carried.timeframe_trace[last, 0], straddle),
+        component_return=component_return,
+        timeframe_return=timeframe_return,
+        **_past(previous, priced_bars, dte, component_return, timeframe_return),
         atm_iv_close=_last_known(iv),
         daily_close=_daily_closes(daily_bars, chain),
         bar5_minute=chain.minutes[::BAR].astype(np.int64),
@@ -110,6 +114,22 @@ def _session_return(scores: Floats, straddle: Floats) -> Floats:
     calls = np.sign(scores[:-1]) * straddle[1:, None]
     enough = np.isfinite(calls).sum(axis=0) >= _LEAST_CALLS
     return np.where(enough, np.nansum(calls, axis=0), np.nan)
+
+
+def _past(
+    previous: DailyContext | None, priced_bars: int, dte: int, component_return: Floats, timeframe_return: Floats
+) -> dict[str, Floats]:
+    """What weights are learned from: the previous session's tail, and this session if it had prices."""
+    parts = {
+        "past_dte": np.array([float(dte)]),
+        "past_component_return": component_return[None, :],
+        "past_timeframe_return": timeframe_return[None, :],
+    }
+    if priced_bars == 0:
+        parts = {name: part[:0] for name, part in parts.items()}
+    if previous is not None:
+        parts = {name: np.concatenate([getattr(previous, name), part]) for name, part in parts.items()}
+    return {name: part[-_PAST_SESSIONS:] for name, part in parts.items()}
 
 
 def _week_sums(state: SessionState) -> Floats:

@@ -101,8 +101,9 @@ def compute_features(
     """Features of every minute of a session from its core/option_chain rows, in any order.
 
     ``previous`` context of the latest earlier session at most ten calendar days back, ``history`` contexts of earlier
-    sessions, newest last. ``until`` is a minute of the day: only bars that start at or before it are read, and the
-    frame ends there. UsageError for an unknown component or engine, DataError for a context that is not earlier.
+    sessions, newest last, in place of the sessions that ``previous`` remembers. ``until`` is a minute of the day: only
+    bars that start at or before it are read, and the frame ends there. UsageError for an unknown component or engine,
+    DataError for a context that is not earlier.
     """
     stream = FeatureStream(
         session, symbol=symbol, previous=previous, history=history, components=components, engine=engine

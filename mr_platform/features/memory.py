@@ -32,6 +32,9 @@ _SHAPES: dict[str, tuple[int, ...]] = {
     "atr_bars": (2, 3),
     "component_return": (10,),
     "timeframe_return": (4,),
+    "past_dte": (-1,),
+    "past_component_return": (-1, 10),
+    "past_timeframe_return": (-1, 4),
     "daily_close": (-1,),
     "bar5_underlying_close": (-1,),
     "bar5_straddle_return": (-1,),
@@ -49,7 +52,9 @@ class DailyContext:
     """What a session leaves; shapes and units as in ``schemas.daily_context``, NaN for what is not known.
 
     ``rolling_ohlc`` [10, 4], ``session_sums`` and ``week_sums`` [10, 2] (value, volume): nine series, then the
-    underlying. ``known_at`` is the session's close, naive IST.
+    underlying. ``past_dte`` [n], ``past_component_return`` [n, 10] and ``past_timeframe_return`` [n, 4] are of this
+    session and those before it, oldest first, so that what is learned needs this row alone. ``known_at`` is the
+    session's close, naive IST.
     """
 
     symbol: str
@@ -68,6 +73,9 @@ class DailyContext:
     atr_bars: Floats
     component_return: Floats
     timeframe_return: Floats
+    past_dte: Floats
+    past_component_return: Floats
+    past_timeframe_return: Floats
     atm_iv_close: float
     daily_close: Floats
     bar5_minute: NDArray[np.int64]

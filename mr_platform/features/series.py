@@ -78,11 +78,11 @@ def session_series(chain: OptionChainDay, n_bars: int, *, using: Engine | None =
     expiry = np.ascontiguousarray(view.nearest[0])
     strikes = _strikes(chain, view, expiry)
     legs = tuple(np.ascontiguousarray(getattr(chain, name)[0]) for name in ("open", "high", "low", "close", "volume"))
-    gather = _gather.py_func if kernels.name == "reference" else _gather
+    fill = gather.py_func if kernels.name == "reference" else gather
     m = expiry.size
     bars = np.full((m, len(SERIES), 5), np.nan)
     held = np.full((m, len(SERIES), len(LAGS)), np.nan)
-    gather(*legs, expiry, strikes, np.array(LAGS), 0, m, bars, held)
+    fill(*legs, expiry, strikes, np.array(LAGS), 0, m, bars, held)
     underlying = np.full((m, 5), np.nan)
     underlying[:, :4] = underlying_bars(chain, view)[0]
     if chain.underlying == "future":
@@ -118,7 +118,7 @@ def _strikes(chain: OptionChainDay, view: RollingView, expiry: Ints) -> Ints:
 
 
 @njit(cache=True)
-def _gather(open_, high, low, close, volume, expiry, strikes, lags, start, stop, bars, held):
+def gather(open_, high, low, close, volume, expiry, strikes, lags, start, stop, bars, held):
     """Fill ``bars`` and ``held`` for minutes [start, stop) from dense fields [M, E, K, 2].
 
     A price that is not positive is not known.

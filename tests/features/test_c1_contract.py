@@ -161,3 +161,18 @@ def test_unknown_names_are_refused_with_what_exists(market: Market) -> None:
 def test_until_before_the_session_is_refused(market: Market) -> None:
     with pytest.raises(UsageError, match="the session opens at 09:15"):
         compute_features(market.cores[0], market.sessions[0], until=554)
+
+
+def test_what_the_previous_session_remembers_teaches_as_the_contexts_themselves(
+    build_market: Callable[..., Market],
+) -> None:
+    market = build_market(13)
+    told = compute_features(
+        market.cores[12], market.sessions[12], previous=market.contexts[11], history=market.contexts[:12]
+    )
+    remembered = compute_features(market.cores[12], market.sessions[12], previous=market.contexts[11])
+    assert_same_bits(told, remembered)
+    untaught = compute_features(
+        market.cores[12], market.sessions[12], previous=market.contexts[11], history=market.contexts[11:12]
+    )
+    assert not np.array_equal(told.score("c1"), untaught.score("c1"), equal_nan=True)

@@ -109,6 +109,18 @@ def test_a_session_without_rows_hands_on_what_it_was_given(market: Market) -> No
     assert np.isnan(found.bar5_underlying_close).all() and np.isnan(found.component_return).all()
 
 
+def test_a_context_remembers_the_sessions_before_it(market: Market) -> None:
+    last = market.contexts[-1]
+    assert last.past_dte.tolist() == [float(one.dte) for one in market.contexts]
+    np.testing.assert_array_equal(last.past_component_return, [one.component_return for one in market.contexts])
+    np.testing.assert_array_equal(last.past_timeframe_return, [one.timeframe_return for one in market.contexts])
+
+
+def test_a_session_without_prices_is_not_remembered(market: Market) -> None:
+    empty = OptionChainDay.from_core(market.cores[1].slice(0, 0), market.sessions[1])
+    assert daily_context(empty, market.contexts[0]).past_dte.tolist() == [float(market.contexts[0].dte)]
+
+
 def test_a_chain_cut_before_its_first_bar_is_refused(market: Market) -> None:
     with pytest.raises(UsageError, match="at least one bar"):
         daily_context(chain_of(market, 0).until(554))

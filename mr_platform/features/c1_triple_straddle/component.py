@@ -8,7 +8,7 @@ import numpy as np
 
 from mr_platform.features.c1_triple_straddle import catalogue
 from mr_platform.features.c1_triple_straddle.learning import learned_weights
-from mr_platform.features.c1_triple_straddle.state import N_COMPONENTS, N_TIMEFRAMES, Carried, DayConstants
+from mr_platform.features.c1_triple_straddle.state import N_COMPONENTS, N_TIMEFRAMES, Carried, DayConstants, Floats
 from mr_platform.features.catalogue import FeatureSpec
 from mr_platform.features.component import AdaptiveComponent, ComponentOutput, SessionStart
 from mr_platform.features.series import SessionSeries
@@ -91,14 +91,11 @@ def day_constants(settings: TripleStraddleParameters, day: SessionStart) -> DayC
             week_sums[rows] = previous.week_sums[rows]
     weights = np.full(N_COMPONENTS, 1.0 / N_COMPONENTS)
     timeframe_weights = np.full(N_TIMEFRAMES, 1.0 / N_TIMEFRAMES)
-    if day.history:
-        session_dte = np.array([float(one.dte) for one in day.history])
-        by_component = np.stack([one.component_return for one in day.history])
-        by_timeframe = np.stack([one.timeframe_return for one in day.history])
-        weights = learned_weights(weights, day.dte, session_dte, by_component, settings.component_learning)
-        timeframe_weights = learned_weights(
-            timeframe_weights, day.dte, session_dte, by_timeframe, settings.timeframe_learning
-        )
+    past = _past(day)
+    if past is not None:
+        dte, by_component, by_timeframe = past
+        weights = learned_weights(weights, day.dte, dte, by_component, settings.component_learning)
+        timeframe_weights = learned_weights(timeframe_weights, day.dte, dte, by_timeframe, settings.timeframe_learning)
     return DayConstants(
         n_bars=day.n_bars,
         spans=np.array(settings.ema_spans, np.int64),
@@ -121,3 +118,17 @@ def day_constants(settings: TripleStraddleParameters, day: SessionStart) -> DayC
         week_sums=week_sums,
         future=int(day.underlying == "future"),
     )
+
+
+def _past(day: SessionStart) -> tuple[Floats, Floats, Floats] | None:
+    """DTE [n], component returns [n, 10] and timeframe returns [n, 4] of earlier sessions with prices, oldest first."""
+    priced = [one for one in day.history if one.priced_bars > 0]
+    if priced:
+        return (
+            np.array([float(one.dte) for one in priced]),
+            np.stack([one.component_return for one in priced]),
+            np.stack([one.timeframe_return for one in priced]),
+        )
+    if day.previous is None:
+        return None
+    return day.previous.past_dte, day.previous.past_component_return, day.previous.past_timeframe_return
