@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mr_platform.market.sessions import Session
 
-# State of one strike in one minute, in the order of _COLOURS; the later one wins where two apply.
+# State of one strike in one minute, in the order of _COLOURS.
 _MISSING, _CARRIED, _ONE_LEG, _BOTH, _REFUSED = range(5)
 _STATES = ("missing", "carried over", "one leg", "both legs", "refused")
 # Distinguishable with the common colour-vision deficiencies, dark enough in print (after Okabe and Ito 2008).
@@ -30,6 +30,8 @@ _COLOURS = ("#f3f4f6", "#d3e3ef", "#9cc3dd", "#3d7fb0", "#d1495b")
 _INK = "#22303c"
 _FAINT = "#8894a0"
 _LARGEST_RULES = 8
+# Refusals that leave no hole: what they said stands in another bar.
+_REPEATS = frozenset({"snapshot_repeated", "source_superseded", "key_duplicate"})
 
 
 def picture(report: QualityReport, core: pa.Table, quarantine: pa.Table, *, session: Session) -> bytes:
@@ -54,9 +56,10 @@ def picture(report: QualityReport, core: pa.Table, quarantine: pa.Table, *, sess
 def states(bars: pl.DataFrame, refused: pl.DataFrame, session: Session) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
     """State codes [strike, minute of the session] of the nearest expiry, and its strikes [strike] in rising order.
 
-    Both frames carry ``minute`` (of the day); refused rows without a minute, strike or expiry have no place here.
+    Both frames carry ``minute`` (of the day); refused rows without a minute, strike or expiry have no place here. A cell
+    is refused where rows were refused and no bar of its own stands.
     """
-    placed = refused.drop_nulls(["minute", "strike", "expiry"])
+    placed = refused.drop_nulls(["minute", "strike", "expiry"]).filter(~pl.col("code").is_in(_REPEATS))
     minutes = session.bar_minutes
     placed = placed.filter(pl.col("minute").is_in(pl.Series(minutes).implode()))
     expiries = bars["expiry"] if bars.height else placed["expiry"]
@@ -70,7 +73,8 @@ def states(bars: pl.DataFrame, refused: pl.DataFrame, session: Session) -> tuple
     def place(frame: pl.DataFrame, state: int) -> None:
         rows = np.searchsorted(strikes, frame["strike"].to_numpy())
         columns = np.searchsorted(minutes, frame["minute"].to_numpy())
-        grid[rows, columns] = state
+        open_cells = grid[rows, columns] <= _CARRIED
+        grid[rows[open_cells], columns[open_cells]] = state
 
     legs = [pl.col(f"{side}_close").is_not_null() for side in ("ce", "pe")]
     place(bars.filter(pl.col("raw_rows") == 0), _CARRIED)
@@ -190,12 +194,11 @@ def _draw_rules(axes: Axes, report: QualityReport) -> None:
     axes.set_ylim(0, 1)
     if not shown:
         axes.text(0.0, 0.95, "none", color=_FAINT, fontsize=11, va="top")
-    titles = rule_titles()
     for at, finding in enumerate(shown):
         top = 0.97 - at * 0.095
         width = np.log10(1.0 + finding.rows) / np.log10(1.0 + shown[0].rows)
         colour = "#e6b655" if finding.severity == "warn" else _COLOURS[_REFUSED]
-        axes.text(0.0, top, titles.get(finding.code, finding.code), fontsize=10, color=_INK, va="top")
+        axes.text(0.0, top, _words(finding.code), fontsize=10, color=_INK, va="top")
         axes.barh(top - 0.045, width * 0.72, height=0.016, color=colour, align="center")
         axes.text(width * 0.72 + 0.02, top - 0.045, f"{finding.rows:,}", fontsize=9.5, color=_INK, va="center")
     if len(found) > len(shown):
@@ -211,6 +214,10 @@ def _round_strikes(strikes: NDArray[np.float64]) -> NDArray[np.int64]:
         if 0 < len(rows) <= 18:
             return rows
     return np.arange(0, len(strikes), max(1, len(strikes) // 16))
+
+
+def _words(code: str) -> str:
+    return rule_titles().get(code, code.replace("_", " ").capitalize())
 
 
 def _clock_ticks(session: Session) -> tuple[list[int], list[str]]:

@@ -16,7 +16,19 @@ from schemas.tables import QUALITY_REPORT
 _WEIGHT_COVERAGE = 40.0
 _WEIGHT_VALID = 40.0
 _WEIGHT_PLAUSIBLE = 20.0
-_OUTSIDE = "ts_outside_session"
+# Rows that are refused without being wrong: they are about another moment, another contract or another source, repeat
+# what was said, or say nothing. A collector that runs through the night is not punished for it.
+_NO_FAULT = frozenset(
+    {
+        "ts_outside_session",
+        "contract_unknown",
+        "future_not_used",
+        "future_without_chain",
+        "snapshot_repeated",
+        "source_superseded",
+        "both_legs_empty",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -121,11 +133,11 @@ def quality_report(
         for rule in RULES
     ]
     findings += [Finding(code, words, "error", rows) for code, (rows, words) in sorted(refused.items())]
-    counts = {finding.code: finding.rows for finding in findings}
+    faultless = sum(finding.rows for finding in findings if finding.code in _NO_FAULT)
     return QualityReport(
         symbol=symbol,
         trade_date=trade_date,
-        score=_score(validated, core_rows, raw_rows - counts[_OUTSIDE]),
+        score=_score(validated, core_rows, raw_rows - faultless),
         coverage=validated.coverage,
         raw_rows=raw_rows,
         core_rows=core_rows,
@@ -157,16 +169,16 @@ def _refused_rows(quarantine: pa.Table) -> dict[str, tuple[int, str]]:
     return {code: (rows, words) for code, rows, words in grouped.iter_rows()}
 
 
-def _score(validated: Validated, core_rows: int, rows_in_session: int) -> float:
-    """40 x coverage + 40 x share of the session's raw rows kept + 20 x share of bars without a warning; 0 when empty.
+def _score(validated: Validated, core_rows: int, rows_to_judge: int) -> float:
+    """40 x coverage + 40 x share of the raw rows kept + 20 x share of bars without a warning; 0 when empty.
 
-    Rows outside the session say nothing about it: a collector that runs through the night is not punished for them.
+    ``rows_to_judge`` leaves out the rows that were refused without fault.
     """
-    if validated.core.height == 0 or rows_in_session <= 0:
+    if validated.core.height == 0 or rows_to_judge <= 0:
         return 0.0
     score = (
         _WEIGHT_COVERAGE * validated.coverage
-        + _WEIGHT_VALID * core_rows / rows_in_session
+        + _WEIGHT_VALID * core_rows / rows_to_judge
         + _WEIGHT_PLAUSIBLE * (1.0 - validated.warned / validated.core.height)
     )
     return round(score, 2)

@@ -91,6 +91,14 @@ def test_rows_outside_the_session_do_not_lower_the_score(chain):
     assert (found.rules["ts_outside_session"], found.score) == (84, 100.0)
 
 
+def test_rows_that_say_nothing_do_not_lower_the_score(chain, put_at):
+    nothing = {f"{s}_{f}": None for s in ("ce", "pe") for f in ("open", "high", "low", "close", "oi")}
+    bars = put_at(chain(), 0, **nothing)
+    result = judge(bars)
+    found = report(result, quarantine_of(bars, result.refused), raw_rows=420)
+    assert (found.rules["both_legs_empty"], found.quarantined_rows, found.score) == (2, 2, 100.0)
+
+
 def test_an_empty_session_scores_zero_with_its_reason(chain):
     found = report(judge(chain().clear()), QUARANTINE.empty(), raw_rows=0)
     assert (found.score, found.coverage, found.status) == (0.0, 0.0, "empty")
@@ -113,7 +121,10 @@ def test_the_heat_map_says_what_stands_where(chain, put_at):
     bars = put_at(bars, 1, pe_close=None)
     bars = put_at(bars, 2, raw_rows=0)
     kept = bars.filter(~pl.col("bar_row").is_in([3, 4])).with_columns(minute=minute_of_day())
-    refused = bars.filter(pl.col("bar_row") == 3).with_columns(minute=minute_of_day())
+    # row 0 stands, row 4 was said by a repeated snapshot only: neither is a hole that a rule made
+    refused = bars.filter(pl.col("bar_row").is_in([0, 3, 4])).with_columns(minute=minute_of_day())
+    codes = pl.Series("code", ["low_above_high", "low_above_high", "snapshot_repeated"])
+    refused = refused.with_columns(codes)
     grid, strikes = states(kept, refused, TEN_MINUTES)
     assert strikes.tolist() == [23_900.0, 23_950.0, 24_000.0, 24_050.0, 24_100.0]
     # missing 0, carried 1, one leg 2, both legs 3, refused 4
