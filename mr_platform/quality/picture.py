@@ -56,7 +56,7 @@ def picture(report: QualityReport, core: pa.Table, quarantine: pa.Table, *, sess
 def states(bars: pl.DataFrame, refused: pl.DataFrame, session: Session) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
     """State codes [strike, minute of the session] of the nearest expiry, and its strikes [strike] in rising order.
 
-    Both frames carry ``minute`` (of the day); refused rows without a minute, strike or expiry have no place here. A cell
+    Both frames carry ``minute`` (of the day); refused rows without a minute, strike or expiry have no place. A cell
     is refused where rows were refused and no bar of its own stands.
     """
     placed = refused.drop_nulls(["minute", "strike", "expiry"]).filter(~pl.col("code").is_in(_REPEATS))
