@@ -111,7 +111,8 @@ def print_table(rows: Sequence[Mapping[str, Any]], *, title: str, columns: Seque
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(file=sys.stdout)
+    # a pipe has no width of its own: give the table room instead of folding every cell
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 200)
     if not rows:
         console.print(f"{title}: nothing")
         return

@@ -23,7 +23,7 @@ from mr_platform.lake.digest import bytes_digest, table_digest
 from mr_platform.lake.layout import Partition, parse_path, partition_path
 
 _DIGEST = "content_digest"
-_SCRATCH = ".scratch-"
+_SCRATCH = ".scratch"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ class Lake:
         except for keys starting with ``run_``.
         """
         target = self.path(table, partition, source=source)
-        wanted = dict(metadata or {})
+        # metadata read from a partition carries that partition's digest along
+        wanted = {key: value for key, value in (metadata or {}).items() if key != _DIGEST}
         digest = table_digest(data)
         target.parent.mkdir(parents=True, exist_ok=True)
         with _exclusive(target):
@@ -245,7 +246,8 @@ def _write_parquet(data: pa.Table, path: Path) -> None:
 
 
 def _write_atomically(target: Path, write: Callable[[Path], object]) -> None:
-    scratch = target.with_name(f"{_SCRATCH}{secrets.token_hex(8)}-{target.name}")
+    # neither name ends in .parquet: nobody's glob may take half an object for a whole one
+    scratch = target.with_name(f".{target.name}.{secrets.token_hex(8)}{_SCRATCH}")
     try:
         write(scratch)
         with scratch.open("rb") as handle:
@@ -275,8 +277,8 @@ def _sync_folder(folder: Path) -> None:
 @contextmanager
 def _exclusive(target: Path) -> Iterator[None]:
     """One writer a partition at a time; the lock dies with its holder, whose scratch files are then swept."""
-    with target.with_name(f".lock-{target.name}").open("w") as handle:
+    with target.with_name(f".{target.name}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        for stale in target.parent.glob(f"{_SCRATCH}*-{target.name}"):
+        for stale in target.parent.glob(f".{target.name}.*{_SCRATCH}"):
             stale.unlink(missing_ok=True)
         yield

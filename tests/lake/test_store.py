@@ -48,6 +48,13 @@ def test_the_same_content_is_published_once(lake: Lake) -> None:
     assert lake.publish(TABLE, DAY, rows(1, 3), metadata={"profile": "q"}).changed
 
 
+def test_metadata_read_back_may_be_published_again(lake: Lake) -> None:
+    lake.publish(TABLE, DAY, rows(1), metadata={"profile": "p"})
+    read = lake.read(TABLE, DAY)
+    metadata = {key.decode(): value.decode() for key, value in read.schema.metadata.items()}
+    assert not lake.publish(TABLE, DAY, read, metadata=metadata).changed
+
+
 def test_the_same_rows_give_the_same_bytes(lake: Lake, tmp_path: Path) -> None:
     other = Lake(tmp_path / "other")
     a = lake.publish(TABLE, DAY, rows(1, 2), metadata={"b": "2", "a": "1"})
@@ -154,7 +161,7 @@ def test_fifty_kills_leave_no_torn_object(lake: Lake) -> None:
         lake.verify(TABLE, DAY)
     assert len(versions) == 50, "each writer published at least once before its kill"
     lake.publish(TABLE, DAY, rows(1))
-    assert [p.name for p in lake.path(TABLE, DAY).parent.glob(".scratch-*")] == []
+    assert [p.name for p in lake.path(TABLE, DAY).parent.glob(".*.scratch")] == []
 
 
 @pytest.mark.slow
@@ -203,4 +210,4 @@ def test_a_full_disk_keeps_the_old_object(lake: Lake) -> None:
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     assert lake.read(TABLE, DAY)["v"].to_pylist() == [1, 2, 3]
-    assert list(lake.path(TABLE, DAY).parent.glob(".scratch-*")) == []
+    assert list(lake.path(TABLE, DAY).parent.glob(".*.scratch")) == []
