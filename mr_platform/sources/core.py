@@ -62,7 +62,7 @@ def build_core(
     ranked = sorted(((raw_profile(raw), raw) for raw in raws), key=lambda item: (item[0].precedence, item[0].name))
     chosen, bars = _choose(ranked, session, instrument, as_of)
     profile, raw = ranked[chosen]
-    frame = _with_index(bars.frame, index_bars, as_of)
+    frame = _with_index(bars.frame, index_bars, as_of).rechunk()
     validated = validate(
         frame,
         session=session,

@@ -13,7 +13,7 @@ from mr_platform.errors import CalendarError, DataError
 from mr_platform.market.sessions import Session, SessionCalendar
 from mr_platform.sources.core import raw_profile
 from mr_platform.sources.moments import read_moments
-from mr_platform.sources.observations import read_field
+from mr_platform.sources.observations import read_field, said
 from mr_platform.sources.profile import Profile
 from mr_platform.sources.quarantine import quarantine_table
 from schemas.tables import DAILY_BARS, INDEX_BARS
@@ -103,7 +103,7 @@ def _rows(raws: Sequence[pa.Table], as_of: datetime | None) -> tuple[pl.DataFram
             place="index",
             remedy="ingest one first",
         )
-    frame = pl.concat([_source_rows(profile, raw) for profile, raw in ranked])
+    frame = pl.concat([_source_rows(profile, raw) for profile, raw in ranked], rechunk=True)
     if as_of is not None:
         ends = pl.col("ts") + pl.duration(minutes=pl.col("minutes"), time_unit="us")
         frame = frame.filter((ends <= as_of).fill_null(value=True))
@@ -165,9 +165,7 @@ _RULES = {
 
 def _result(bars: pa.Table, rows: pl.DataFrame, tables: dict[str, pa.Table], symbol: str) -> IndexResult:
     refused = rows.filter(pl.col("code").is_not_null()).with_columns(
-        pl.format("ts={} close={}", *(pl.col(n).cast(pl.String).fill_null("null") for n in ("ts", "close"))).alias(
-            "detail"
-        ),
+        said("ts", "close").alias("detail"),
         pl.col("code").replace_strict(_RULES, return_dtype=pl.String).alias("rule"),
         pl.lit(None, pl.Date).alias("expiry"),
         pl.lit(None, pl.Float64).alias("strike"),

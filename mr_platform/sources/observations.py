@@ -343,16 +343,21 @@ def _again(rows: pl.DataFrame, key: Sequence[str], values: Sequence[str]) -> pl.
     return flags.scatter(again, [True] * again.len()) if again.len() else flags
 
 
+def said(*names: str) -> pl.Expr:
+    """``name=value`` of each column in one text."""
+    # not pl.format: polars 2.1 panics in it on a frame of several chunks of which one is empty
+    parts = [part for n in names for part in (pl.lit(f" {n}="), pl.col(n).cast(pl.String).fill_null("null"))]
+    return pl.concat_str(parts).str.strip_chars_start()
+
+
 def _refused(rows: pl.DataFrame, unreadable: dict[str, pl.Series]) -> pl.DataFrame:
     fields = pl.concat_str(
         [pl.when(pl.lit(flags)).then(pl.lit(name)) for name, flags in unreadable.items()] or [pl.lit(None, pl.String)],
         separator=", ",
         ignore_nulls=True,
     )
-    said = pl.format(
-        "ts={} expiry={} strike={}", *(pl.col(n).cast(pl.String).fill_null("null") for n in ("ts", "expiry", "strike"))
-    )
-    detail = pl.when(pl.col("#code") == "value_unreadable").then(pl.format("no number in {}", fields)).otherwise(said)
+    unread = pl.concat_str(pl.lit("no number in "), fields)
+    detail = pl.when(pl.col("#code") == "value_unreadable").then(unread).otherwise(said("ts", "expiry", "strike"))
     return (
         rows.select("raw_row", pl.col("#code").alias("code"), detail.alias("detail"), "ts", "expiry", "strike")
         .filter(pl.col("code").is_not_null())
