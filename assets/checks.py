@@ -18,6 +18,8 @@ CONTRACT = "contract"
 CONTRACT_RULE = "Columns, types, ranges and unique key are as schemas/ says."
 ACCOUNTING = "raw_is_core_plus_quarantine"
 ACCOUNTING_RULE = "Raw rows = rows that stand in core + quarantined rows."
+VERDICT = "quality_verdict"
+VERDICT_RULE = "No symbol-day of the run was judged failed by the quality rules (coverage, rows against usual)."
 EXPECTATIONS = "end_of_day_expectations"
 
 
@@ -38,6 +40,23 @@ def core_checks(key: dg.AssetKey, lake: Lake, partitions: Sequence[Partition]) -
         check_name=ACCOUNTING,
         passed=not wrong,
         metadata={**totals, "wrong": dg.MetadataValue.json(wrong)},
+    )
+    yield quality_verdicts(key, lake, partitions)
+
+
+def quality_verdicts(key: dg.AssetKey, lake: Lake, partitions: Sequence[Partition]) -> dg.AssetCheckResult:
+    """The quality report's own verdict: failed symbol-days are named with the reason, the others not held up."""
+    failed = {}
+    for partition in partitions:
+        report = lake.read("core/quality_report", partition, columns=["status", "reason", "score"])
+        first = report.slice(0, 1).to_pylist()
+        if first and first[0]["status"] == "failed":
+            failed[str(partition)] = first[0]["reason"]
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=VERDICT,
+        passed=not failed,
+        metadata={"partitions": len(partitions), "failed": dg.MetadataValue.json(failed)},
     )
 
 

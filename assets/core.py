@@ -13,7 +13,15 @@ from typing import Any
 
 import dagster as dg
 
-from assets.checks import ACCOUNTING, ACCOUNTING_RULE, CONTRACT, CONTRACT_RULE, core_checks
+from assets.checks import (
+    ACCOUNTING,
+    ACCOUNTING_RULE,
+    CONTRACT,
+    CONTRACT_RULE,
+    VERDICT,
+    VERDICT_RULE,
+    core_checks,
+)
 from assets.materialise import Outcome, Output, as_of, station_assets
 from assets.partitions import earlier_sessions, symbol_days
 from assets.pictures import quality_heat_map
@@ -63,6 +71,8 @@ def core_assets(environment: Environment) -> list[dg.AssetsDefinition]:
             checks=[
                 dg.AssetCheckSpec(CONTRACT, asset=CORE, blocking=True, description=CONTRACT_RULE),
                 dg.AssetCheckSpec(ACCOUNTING, asset=CORE, blocking=True, description=ACCOUNTING_RULE),
+                # a failed day is shown, but does not hold up the other days of its run
+                dg.AssetCheckSpec(VERDICT, asset=CORE, description=VERDICT_RULE),
             ],
             evaluate=_evaluate,
         ),

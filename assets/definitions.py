@@ -25,7 +25,6 @@ from mr_platform.environments import Environment, Home, current_home, load_envir
 from resources.clock import Clock
 from resources.environment import Folders
 from resources.lake import LakeResource
-from resources.warehouse import WarehouseResource
 from resources.workers import Workers
 
 
@@ -38,7 +37,7 @@ def build_defs(
     """All definitions of an environment.
 
     ``environment`` and ``home`` default to those named by MR_ENV and MR_HOME; ``resources`` replaces single
-    resources by name (``lake``, ``clock``, ``workers``, ``folders``, ``warehouse``). Automation that must not
+    resources by name (``lake``, ``clock``, ``workers``, ``folders``). Automation that must not
     run in the environment is not registered.
     """
     environment = environment or load_environment()
@@ -62,7 +61,7 @@ def build_defs(
             *label_assets(environment),
             *model_assets(environment),
             *regime_assets(environment),
-            *mart_assets(environment),
+            *mart_assets(),
         ],
         asset_checks=[expectation_check(CORE)],
         jobs=[backfill, intraday, end_of_day, jobs.train_job(), jobs.marts_job()],
@@ -73,7 +72,6 @@ def build_defs(
             "folders": Folders(environment_name=environment.name, root=str(home.root)),
             "clock": Clock(file=os.environ.get("MR_CLOCK_FILE", "")),
             "workers": Workers(processes=environment.processes),
-            "warehouse": WarehouseResource(root=str(home.root)),
             **(resources or {}),
         },
         # symbol-days are the parallelism: steps share one process and its imports

@@ -35,6 +35,10 @@ REGIMES = (
 )
 
 
+class RunRefused(DataError):
+    """A run ended because the platform refused its data; what it published before stays."""
+
+
 @dataclass(frozen=True)
 class Rectangle:
     """Symbols first to last (in partition order) x sessions first to last: what one run covers."""
@@ -89,6 +93,7 @@ class Graph:
         self.instance = instance
         self.environment = environment
         self.stages: list[Stage] = []
+        self.refused: dict[str, str] = {}
         self.on_stage: Callable[[Stage], None] = lambda stage: None
 
     def run(self, job: str, assets: Sequence[str], tags: Mapping[str, str]) -> dg.ExecuteInProcessResult:
@@ -97,13 +102,14 @@ class Graph:
             run_config=QUIET,
             instance=self.instance,
             tags=dict(tags),
-            asset_selection=[dg.AssetKey(name.split("/")) for name in assets],
+            asset_selection=[dg.AssetKey(name.split("/")) for name in assets] or None,
             raise_on_error=False,
         )
         if not result.success:
-            raise DataError(
+            kind, reason = _failure(result)
+            raise kind(
                 rule=f"the {job} run succeeds",
-                value=_failure(result),
+                value=reason,
                 place=f"run {result.run_id}, {tags.get(RANGE_START_TAG, '')}..{tags.get(RANGE_END_TAG, '')}",
                 remedy="open the run in the UI; what was published before it stays",
             )
@@ -119,12 +125,27 @@ class Graph:
         done = work()
         self._close(Stage(name, round(time.perf_counter() - started, 2), len(done)))
 
+    def _train(self) -> list[object]:
+        """Each model for itself: too few sessions for one leaves its rules standing in, and is told of."""
+        done: list[object] = []
+        for name in MODELS:
+            try:
+                done.append(self.run("train", [name], {}))
+            except RunRefused as refusal:
+                self.refused[name] = str(refusal.value)
+        return done
+
     def _close(self, stage: Stage) -> None:
         self.stages.append(stage)
         self.on_stage(stage)
 
     def run_all(self, lake: Lake, partitions: Sequence[Partition]) -> None:
         """Everything after ingest for ``partitions``: context to features, labels, models, regimes, marts."""
+        self.run_to_regimes(lake, partitions)
+        self.stage("marts", "marts", (), [{}])
+
+    def run_to_regimes(self, lake: Lake, partitions: Sequence[Partition]) -> None:
+        """As ``run_all``, up to the regimes."""
         known = partition_symbols(self.environment)
         strangers = sorted({p.symbol for p in partitions} - set(known))
         if strangers:
@@ -146,9 +167,8 @@ class Graph:
         self.timed("record what was ingested", lambda: record_ingested(self.instance, lake, partitions))
         self.stage("context and features", "backfill", BEFORE_MODELS, covers)
         self.stage("labels", "backfill", LABELS, covers)
-        self.stage("models", "train", MODELS, [{}])
+        self.timed("models", self._train)
         self.stage("regimes", "backfill", REGIMES, covers)
-        self.stage("marts", "marts", (), [{}])
 
 
 def record_ingested(instance: dg.DagsterInstance, lake: Lake, partitions: Iterable[Partition]) -> list[str]:
@@ -201,11 +221,15 @@ def _digest_of_last(instance: dg.DagsterInstance, key: dg.AssetKey, partition: P
     return str(digest.value) if digest is not None else ""
 
 
-def _failure(result: dg.ExecuteInProcessResult) -> str:
+def _failure(result: dg.ExecuteInProcessResult) -> tuple[type[DataError], str]:
+    """What stopped the run, and whether the platform refused it or the program broke."""
     for event in result.all_events:
         if event.is_step_failure:
             data = event.step_failure_data
             if data.user_failure_data is not None and data.user_failure_data.description:
-                return f"{event.step_key}: {data.user_failure_data.description}"
-            return f"{event.step_key}: {data.error.message.strip() if data.error else event.message}"
-    return "the run failed before its first step"
+                return RunRefused, f"{event.step_key}: {data.user_failure_data.description}"
+            error = data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            return DataError, f"{event.step_key}: {error.message.strip() if error else event.message}"
+    return DataError, "the run failed before its first step"

@@ -5,7 +5,9 @@ import json
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
 
-from assets.intraday import BAR_TAG, INTRADAY_JOB, LANE_TAG
+from assets.checks import EXPECTATIONS
+from assets.core import CORE
+from assets.intraday import BAR_TAG, INTRADAY_JOB, LANE_TAG, RANGE_END_TAG, RANGE_START_TAG
 from assets.partitions import TIMEZONE
 from mr_platform import logs
 from mr_platform.environments import Environment
@@ -19,6 +21,8 @@ END_OF_DAY_JOB = "end_of_day"
 MARTS_JOB = "marts"
 
 _DAY_LAYERS = ("raw", "core", "features", "labels", "regimes")
+# a check with a step of its own, and seconds of imports: the end of the day alone has time for it
+_SUITE = dg.AssetSelection.checks(dg.AssetCheckKey(CORE, EXPECTATIONS))
 _INTRADAY_ASSETS = (
     "raw/option_chain",
     "core/option_chain",
@@ -35,7 +39,7 @@ def backfill_job() -> AssetJob:
     """Every symbol-day layer of a partition, from raw to regimes."""
     return dg.define_asset_job(
         BACKFILL_JOB,
-        selection=dg.AssetSelection.groups(*_DAY_LAYERS),
+        selection=dg.AssetSelection.groups(*_DAY_LAYERS) - _SUITE,
         description="Source to regimes for any set of symbol-days.",
         tags={LANE_TAG: BACKFILL_JOB},
         executor_def=dg.in_process_executor,
@@ -46,7 +50,7 @@ def intraday_job() -> AssetJob:
     """Today's chain to today's regimes, up to the bar in the run's tags; no models, no marts, no reports."""
     return dg.define_asset_job(
         INTRADAY_JOB,
-        selection=dg.AssetSelection.assets(*(name.split("/") for name in _INTRADAY_ASSETS)),
+        selection=dg.AssetSelection.assets(*(name.split("/") for name in _INTRADAY_ASSETS)) - _SUITE,
         description="The newest bar of all live symbols, to its regime.",
         tags={LANE_TAG: INTRADAY_JOB, "dagster/priority": "10"},
         # one process a bar: starting one for each step would cost more than the steps
@@ -68,7 +72,7 @@ def end_of_day_job() -> AssetJob:
     """The whole day of a symbol, with the table-level expectations at its end."""
     return dg.define_asset_job(
         END_OF_DAY_JOB,
-        selection=dg.AssetSelection.groups(*_DAY_LAYERS),
+        selection=dg.AssetSelection.groups(*_DAY_LAYERS) | _SUITE,
         description="After the close: the whole day again from raw, every check, every picture.",
         tags={LANE_TAG: END_OF_DAY_JOB},
         executor_def=dg.in_process_executor,
@@ -79,14 +83,14 @@ def marts_job() -> AssetJob:
     """The reporting warehouse, built aside and swapped in."""
     return dg.define_asset_job(
         MARTS_JOB,
-        selection=dg.AssetSelection.groups("marts"),
+        selection=dg.AssetSelection.groups("staging", "marts"),
         description="Rebuild the marts from the lake and swap the warehouse file.",
         executor_def=dg.in_process_executor,
     )
 
 
 def end_of_day_schedule(environment: Environment, job: AssetJob) -> dg.ScheduleDefinition:
-    """16:15 IST of every session: one run for all live symbols of the day."""
+    """16:15 IST of every session: one run for all live symbols of the day and of the session before."""
     first, last = environment.live_symbols[0], environment.live_symbols[-1]
 
     @dg.schedule(
@@ -104,8 +108,9 @@ def end_of_day_schedule(environment: Environment, job: AssetJob) -> dg.ScheduleD
         return dg.RunRequest(
             run_key=day,
             tags={
-                "dagster/asset_partition_range_start": f"{first}|{day}",
-                "dagster/asset_partition_range_end": f"{last}|{day}",
+                # the session before again: its labels of one session's horizon end today
+                RANGE_START_TAG: f"{first}|{calendar.previous(today)}",
+                RANGE_END_TAG: f"{last}|{day}",
                 LANE_TAG: END_OF_DAY_JOB,
             },
         )

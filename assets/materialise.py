@@ -23,6 +23,8 @@ OWNERS = ["team:data-platform"]
 AS_OF_TAG = "mr/as_of"
 # what a run covers: enough partitions to keep the processes busy, few enough to retry cheaply
 PARTITIONS_PER_RUN = 40
+# pictures are drawn by runs of at most this many symbol-days
+PICTURES_UP_TO = 4
 
 Picture = Callable[[Lake, Partition], bytes | None]
 
@@ -111,16 +113,18 @@ def publish(
 
     With refusals the finished symbol-days are still recorded, then the step fails and names every refusal.
     """
+    # a backfill's pictures would cost more than its data, and matplotlib more than a bar may take
+    draw = len(outcome.finished) <= PICTURES_UP_TO and as_of(context) is None
     if outcome.refused:
         for output in outputs:
             for partition, report in outcome.finished.items():
-                metadata = _metadata(lake, output, partition, report, len(outcome.finished))
+                metadata = _metadata(lake, output, partition, report, draw=draw)
                 yield dg.AssetMaterialization(output.key, partition=str(partition), metadata=metadata)
         raise refusal(outcome)
     for output in outputs:
         digests = []
         for partition, report in outcome.finished.items():
-            metadata = _metadata(lake, output, partition, report, len(outcome.finished))
+            metadata = _metadata(lake, output, partition, report, draw=draw)
             context.add_asset_metadata(metadata, asset_key=output.key, partition_key=str(partition))
             digests.append(str(metadata.get("digest", "")))
         # one data version stands for all partitions of a result, so it is given for single partitions only
@@ -144,7 +148,7 @@ def refusal(outcome: Outcome) -> dg.Failure:
     )
 
 
-def _metadata(lake: Lake, output: Output, partition: Partition, report: Any, in_run: int) -> dict[str, Any]:
+def _metadata(lake: Lake, output: Output, partition: Partition, report: Any, *, draw: bool) -> dict[str, Any]:
     published = lake.describe(output.table, partition)
     if published is None:
         if output.optional:
@@ -155,7 +159,7 @@ def _metadata(lake: Lake, output: Output, partition: Partition, report: Any, in_
             place=output.table,
             remedy="see the station's log of this run",
         )
-    return publication_metadata(lake, output, partition, published, report, draw=in_run <= 4)
+    return publication_metadata(lake, output, partition, published, report, draw=draw)
 
 
 def station_assets(

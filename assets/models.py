@@ -8,6 +8,7 @@ from assets.labels import HORIZONS
 from assets.materialise import OWNERS
 from assets.metadata import plain
 from mr_platform.environments import Environment
+from mr_platform.errors import MrError
 from resources.lake import LakeResource
 
 TRAINING_POOL = "training"
@@ -51,7 +52,10 @@ def _model(horizon: str, description: str) -> dg.AssetsDefinition:
                 allow_retries=False,
             )
         until = date.fromisoformat(config.until) if config.until else max(p.trade_date for p in labelled)
-        report = stations.train_model(opened, task, symbols, until=until)
+        try:
+            report = stations.train_model(opened, task, symbols, until=until)
+        except MrError as error:
+            raise dg.Failure(description=str(error), allow_retries=False) from error
         found = {name: plain(value) for name, value in sorted(report.details.items())}
         return dg.MaterializeResult(
             metadata={

@@ -42,6 +42,7 @@ def stations(monkeypatch):
     module.calls = []
     module.refuse = set()
     module.lost = 0
+    module.verdict = "ok"
 
     def publish(lake, table, partition, rows, **columns):
         done = lake.publish(table, partition, pa.table({"raw_rows": pa.array([1] * rows, pa.int64()), **columns}))
@@ -53,7 +54,8 @@ def stations(monkeypatch):
             raise DataError(rule="the feed is whole", value=0, place=str(partition), remedy="ask the vendor")
         publish(lake, "core/quarantine", partition, 2)
         total = pa.array([6 + module.lost], pa.int64())
-        lake.publish("core/quality_report", partition, pa.table({"raw_rows": total}))
+        verdict = {"status": [module.verdict], "reason": ["coverage is below a half"], "score": [10.0]}
+        lake.publish("core/quality_report", partition, pa.table({"raw_rows": total, **verdict}))
         return publish(lake, "core/option_chain", partition, 4)
 
     def publish_features(lake, partition, component="c1", *, as_of=None, engine="cpu"):
@@ -124,6 +126,12 @@ def test_whole_days_have_no_moment_and_intraday_runs_pass_theirs_to_every_statio
     assert [call[0] for call in stations.calls[5:]] == ["c1"] * 4
 
 
+def test_an_intraday_run_draws_no_pictures(run):
+    result = run(*CORE_STEP, tags=RANGE | {"mr/as_of": "2025-02-14T10:05:00"})
+    shown = result.asset_materializations_for_node("core_option_chain")
+    assert [m for m in shown if "quality" in m.metadata] == []
+
+
 def test_a_refused_symbol_day_fails_the_step_but_the_others_are_recorded(run, stations):
     stations.refuse = {"NIFTY|2025-02-13"}
     result = run(*CORE_STEP, "features/c1_triple_straddle")
@@ -156,7 +164,16 @@ def test_lost_rows_fail_the_accounting_and_block_what_comes_after(run, stations)
 def test_the_checks_run_inside_the_core_step(run):
     result = run(*CORE_STEP)
     assert {event.step_key for event in result.all_events if event.is_step_event} == {"core_option_chain"}
-    assert [check.passed for check in result.get_asset_check_evaluations()] == [True, True]
+    assert [check.passed for check in result.get_asset_check_evaluations()] == [True, True, True]
+
+
+def test_a_day_that_failed_its_quality_rules_is_shown_and_holds_nothing_up(run, stations):
+    stations.verdict = "failed"
+    result = run(*CORE_STEP, "features/c1_triple_straddle")
+    verdict = {check.check_name: check for check in result.get_asset_check_evaluations()}["quality_verdict"]
+    assert not verdict.passed
+    assert verdict.metadata["failed"].value == dict.fromkeys(FOUR, "coverage is below a half")
+    assert len([call for call in stations.calls if call[0] == "c1"]) == 4
 
 
 def test_a_weekend_partition_is_refused_by_the_calendar(run):
