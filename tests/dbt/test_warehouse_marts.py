@@ -114,7 +114,7 @@ def fill(lake: Lake) -> None:
         "train_start": DAY,
         "train_end": DAY,
         "stage": "champion",
-        "metrics": json.dumps({"regime": {"accuracy": 0.6, "mcc": 0.4}}),
+        "metrics": json.dumps({"targets": {"regime": {"accuracy": 0.6, "mcc": 0.4}}}),
         "baselines": json.dumps(
             {"regime": {"majority": {"accuracy": 0.3}, "persistence": {"accuracy": 0.5}, "control": {"accuracy": 0.9}}}
         ),

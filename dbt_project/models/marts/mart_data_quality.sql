@@ -1,8 +1,11 @@
--- One row for each symbol and session: what came, what was kept, what was refused, and the rule that cost most.
+-- One row for each symbol and session: what came, what was kept, what was refused, and the rule that refused most.
 with ranked as (
     select
         *,
-        row_number() over (partition by symbol, trade_date order by hits desc, code) as place
+        row_number() over (
+            partition by symbol, trade_date
+            order by case when severity = 'error' then hits else 0 end desc, code
+        ) as place
     from {{ ref('stg_quality_report') }}
 ),
 
@@ -20,7 +23,7 @@ days as (
         max(quarantined_rows) as quarantined_rows,
         {{ count_where("hits > 0") }} as rules_hit,
         cast(sum(case when severity = 'warn' then hits else 0 end) as int64) as warnings,
-        max(case when place = 1 and hits > 0 then code end) as largest_rule
+        max(case when place = 1 and severity = 'error' and hits > 0 then code end) as largest_rule
     from ranked
     group by symbol, trade_date
 )

@@ -1,5 +1,5 @@
 -- Each model version beside every baseline: one row for each entrant. Metrics are read from the JSON of ml_model_metadata:
--- metrics {target: {metric: number}}, baselines {target: {baseline: {metric: number}}}.
+-- metrics {targets: {target: {metric: number}}}, baselines {target: {baseline: {metric: number}}}.
 {% set metrics = ['accuracy', 'balanced_accuracy', 'macro_f1', 'mcc', 'log_loss', 'calibration_error', 'flip_rate'] %}
 with entrants as (
     {% for target_name in var('model_targets') %}
@@ -8,7 +8,7 @@ with entrants as (
         '{{ target_name }}' as target,
         'model' as entrant,
         {% for metric in metrics %}
-        {{ json_number('metrics', '$.' ~ target_name ~ '.' ~ metric) }} as {{ metric }}{{ ',' if not loop.last }}
+        {{ json_number('metrics', '$.targets.' ~ target_name ~ '.' ~ metric) }} as {{ metric }}{{ ',' if not loop.last }}
         {% endfor %}
     from {{ ref('stg_ml_model_metadata') }}
     {% for baseline in var('baselines') %}
