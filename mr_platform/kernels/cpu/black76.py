@@ -117,13 +117,14 @@ def _greeks(f: np.ndarray, k: np.ndarray, t: np.ndarray, sigma: np.ndarray, leg:
     return out
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
 def _greeks_of_lanes(f: float, t: float, work: np.ndarray) -> None:
     """Greeks of LANES options of one minute and expiry.
 
     ``work`` holds rows of LANES values, one after the other: volatility, ln K, sign, then room for the seven Greeks.
     One array with constant distances, because only then can the compiler prove that rows do not overlap and emit
     vector instructions; ten separate pointers would need more checks than it is willing to make.
+    Of fast maths only the fusing of a product with a sum is allowed, which leaves NaN what it is.
     """
     log_f = math.log(f)
     root = math.sqrt(t)

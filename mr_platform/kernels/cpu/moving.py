@@ -137,11 +137,12 @@ def _join(old: np.ndarray, new: np.ndarray, least: int, mean: np.ndarray, deviat
     for s in range(mean.size):
         before, after = old[s], new[s]
         n = before + after
-        share = after / max(n, 1.0)
+        inverse = 1.0 / max(n, 1.0)
+        share = after * inverse
         base = old[LANES + s] if before > 0.0 else new[LANES + s]
         between = new[LANES + s] - base if after > 0.0 else 0.0
         squares = old[2 * LANES + s] + new[2 * LANES + s] + between * between * before * share
-        spread = np.sqrt(squares / max(n, 1.0))
+        spread = np.sqrt(squares * inverse)
         centre = base + between * share
         mean[s] = centre if n >= least else np.nan
         deviation[s] = spread if n >= least else np.nan

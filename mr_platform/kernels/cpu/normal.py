@@ -69,11 +69,12 @@ def exp(x: float) -> float:
 @njit(cache=True, inline="always")
 def mills(x: float) -> float:
     """N(-x) / n(x) for x >= 0; relative error below 1e-15. NaN stays NaN."""
-    t = (x - 5.0) / (x + 5.0)
+    inverse = 1.0 / ((x + 5.0) * (x + 1.0))
+    t = (x - 5.0) * (x + 1.0) * inverse
     t2 = t * t
     t4 = t2 * t2
     t8 = t4 * t4
     a = (_M[0] + t * _M[1]) + t2 * (_M[2] + t * _M[3]) + t4 * ((_M[4] + t * _M[5]) + t2 * (_M[6] + t * _M[7]))
     b = (_M[8] + t * _M[9]) + t2 * (_M[10] + t * _M[11]) + t4 * ((_M[12] + t * _M[13]) + t2 * (_M[14] + t * _M[15]))
     c = (_M[16] + t * _M[17]) + t2 * (_M[18] + t * _M[19]) + t4 * ((_M[20] + t * _M[21]) + t2 * (_M[22] + t * _M[23]))
-    return (a + t8 * (b + t8 * c)) / (1.0 + x)
+    return (a + t8 * (b + t8 * c)) * ((x + 5.0) * inverse)
