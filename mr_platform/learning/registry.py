@@ -148,6 +148,18 @@ class Registry:
             )
         return self.load_version(task, holders[-1])
 
+    def champion_at(self, task: str, moment: datetime) -> str | None:
+        """The version that was champion at ``moment`` (aware), by the record of changes; None where none was.
+
+        An answer about the past comes from the champion of then: a later one has seen what followed.
+        """
+        held: dict[str, str] = {}
+        for change in self.changes(task):
+            if datetime.fromisoformat(change.at) <= moment:
+                held[change.version] = change.stage
+        champions = [version for version, stage in held.items() if stage == "champion"]
+        return champions[-1] if champions else None
+
     def load_version(self, task: str, version: str) -> Model:
         """A version, its content compared with its digest; CorruptPartition where they differ."""
         document = self._document(task, version)
