@@ -12,8 +12,8 @@ FORWARD_PAIRS = 7
 MIN_PAIRS = 3
 
 # A last trade may be as old as the session (or older, deep in the money), and the underlying has moved since.
-# In real sessions the shortfall against same-minute parity stays below 0.9 % of the forward in bars that traded (2022)
-# and below 1.1 % in whole-day snapshots (2025, 2026); trades of days ago stand 2.4 to 6.9 % off (2019).
+# In real sessions the shortfall against same-minute parity stays below 1.5 % of the forward in bars that traded (2022)
+# and below 1.1 % in whole-day snapshots (2025, 2026); trades of days ago stand 2 to 7 % off (2019).
 STALENESS_TOLERANCE = 0.02
 
 # Upper bound of the money-market rate: an undiscounted intrinsic value overstates the bound by at most this carry.
