@@ -33,7 +33,7 @@ class SymbolSession:
     """What the chain of one symbol's session is made from.
 
     ``path`` [step, N_PATH]; ``shape`` [step] share of an ordinary session's variance; ``activity`` [minute] volume
-    multiple; ``slow`` slow volatility level; ``opening_tilt`` put-over-call tilt of open interest at the open;
+    multiple; ``opening_tilt`` put-over-call tilt of open interest at the open;
     ``centres`` closes of the two sessions before; ``index`` position of the session in its history; ``minutes``
     [minute] start of each bar.
     """
@@ -45,7 +45,6 @@ class SymbolSession:
     path: NDArray[np.float64]
     shape: NDArray[np.float64]
     activity: NDArray[np.float64]
-    slow: float
     opening_tilt: float
     centres: tuple[float, float]
     contracts: tuple[Contract, ...]
@@ -86,7 +85,7 @@ def expiry_inputs(session: SymbolSession, contract: Contract, config: EmbeddedMa
     return ExpiryInputs(
         forward=spot * np.exp(market.carry * years + basis),
         discount=np.exp(-market.rate * years),
-        theta=total_variance(session.path[:, paths.PATH_IV], session.slow, clock, market),
+        theta=total_variance(session.path[:, paths.PATH_IV], session.path[:, paths.PATH_SLOW], clock, market),
         rho=session.path[:, paths.PATH_SKEW].copy(),
         years=years,
         eta=market.smile_curvature,

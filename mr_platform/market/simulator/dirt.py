@@ -60,14 +60,18 @@ class Soiled:
 def soil(columns: dict[str, NDArray], n_minutes: int, rates: DirtParameters, rng: np.random.Generator) -> Soiled:
     """Plant flaws into the columns of ``chain.build_chain``. Draws do not depend on how far the day is later cut."""
     columns = dict(columns)
-    columns, frozen = _freeze(columns, n_minutes, rates, rng)
+    columns, held = _freeze(columns, n_minutes, rates, rng)
     missing, partial = _missing_minutes(n_minutes, rates, rng)
+    missing = np.setdiff1d(missing, columns["minute"][held >= 0])
     stays = ~np.isin(columns["minute"], missing)
     columns = {name: values[stays] for name, values in columns.items()}
-    flaw = np.where(frozen[stays], _FROZEN, 0).astype(np.int8)
+    held = held[stays]
+    flaw = np.where(held >= _FROZEN_FROM, _FROZEN, 0).astype(np.int8)
+    # a chain that repeats itself repeats all of it, so its minutes carry no other flaw
+    free = held < 0
     leg_missing = np.zeros(flaw.size, np.int8)
-    _plant_in_rows(columns, flaw, leg_missing, rates, rng)
-    columns, flaw, leg_missing = _duplicate(columns, flaw, leg_missing, rates, rng)
+    _plant_in_rows(columns, flaw, leg_missing, free, rates, rng)
+    columns, flaw, leg_missing = _duplicate(columns, flaw, leg_missing, free, rates, rng)
     unsolved = (flaw == 0) & ((columns["ce_iv"] == 0) | (columns["pe_iv"] == 0))
     flaw[unsolved] = _IV_MISSING
     return Soiled(columns, flaw, leg_missing, missing, partial)
@@ -75,23 +79,25 @@ def soil(columns: dict[str, NDArray], n_minutes: int, rates: DirtParameters, rng
 
 def _freeze(
     columns: dict[str, NDArray], n_minutes: int, rates: DirtParameters, rng: np.random.Generator
-) -> tuple[dict[str, NDArray], NDArray[np.bool_]]:
-    """Repeat one minute's chain over the next minutes, in few sessions; marks the rows that count as frozen."""
+) -> tuple[dict[str, NDArray], NDArray[np.int64]]:
+    """Repeat one minute's chain over the next minutes, in few sessions.
+
+    Returns the minutes since each row's state was first reported [row], -1 outside such a stretch.
+    """
     freezes, where = rng.random(), rng.random()
     span = n_minutes - _SETTLED - _FROZEN_MINUTES
     if freezes >= rates.stale_repeat * n_minutes or span < 1:
-        return columns, np.zeros(columns["minute"].size, bool)
+        return columns, np.full(columns["minute"].size, -1)
     start = _SETTLED + int(where * span)
     minute = columns["minute"]
-    before, source = minute <= start, np.flatnonzero(minute == start)
+    before, source = np.flatnonzero(minute < start), np.flatnonzero(minute == start)
     after = np.flatnonzero(minute >= start + _FROZEN_MINUTES)
-    repeats = [source] * (_FROZEN_MINUTES - 1)
-    rows = np.concatenate([np.flatnonzero(before), *repeats, after])
-    copied = np.repeat(np.arange(1, _FROZEN_MINUTES), source.size)
-    age = np.concatenate([np.zeros(int(before.sum()), np.int64), copied, np.zeros(after.size, np.int64)])
+    rows = np.concatenate([before, np.tile(source, _FROZEN_MINUTES), after])
+    ages = np.repeat(np.arange(_FROZEN_MINUTES), source.size)
+    age = np.concatenate([np.full(before.size, -1), ages, np.full(after.size, -1)])
     columns = {name: values[rows] for name, values in columns.items()}
-    columns["minute"] = columns["minute"] + age
-    return columns, age >= _FROZEN_FROM
+    columns["minute"] = columns["minute"] + np.maximum(age, 0)
+    return columns, age
 
 
 def _missing_minutes(n_minutes: int, rates: DirtParameters, rng: np.random.Generator) -> tuple[NDArray[np.int64], bool]:
@@ -111,6 +117,7 @@ def _plant_in_rows(
     columns: dict[str, NDArray],
     flaw: NDArray[np.int8],
     leg_missing: NDArray[np.int8],
+    free: NDArray[np.bool_],
     rates: DirtParameters,
     rng: np.random.Generator,
 ) -> None:
@@ -121,10 +128,9 @@ def _plant_in_rows(
         [rates.zero_row, rates.crossed_range, rates.iv_zero, rates.iv_percent, rates.missing_greek, rates.missing_leg]
     )
     kind = np.searchsorted(edges, draw, side="right")
-    free = flaw == 0
     both = ~np.isnan(columns["ce_close"]) & ~np.isnan(columns["pe_close"])
     solved = both & (columns["ce_iv"] > 0) & (columns["pe_iv"] > 0)
-    crossed = free & (kind == 1) & both
+    crossed = free & (kind == 1) & solved
     for prefix in ("ce", "pe"):
         mine = prefixes == prefix
         low, high = columns[f"{prefix}_low"].copy(), columns[f"{prefix}_high"].copy()
@@ -138,7 +144,7 @@ def _plant_in_rows(
         iv[percent] *= _PERCENT
         columns[f"{prefix}_iv"] = iv
         flaw[zero], flaw[percent] = _IV_MISSING, _IV_PERCENT
-        greek, leg = free & (kind == 4) & solved & mine, free & (kind == 5) & both & mine
+        greek, leg = free & (kind == 4) & solved & mine, free & (kind == 5) & solved & mine
         for name in ("gamma", "vega"):
             columns[f"{prefix}_{name}"] = np.where(greek, np.nan, columns[f"{prefix}_{name}"])
         for name in _LEG_VALUES:
@@ -158,11 +164,12 @@ def _duplicate(
     columns: dict[str, NDArray],
     flaw: NDArray[np.int8],
     leg_missing: NDArray[np.int8],
+    free: NDArray[np.bool_],
     rates: DirtParameters,
     rng: np.random.Generator,
 ) -> tuple[dict[str, NDArray], NDArray[np.int8], NDArray[np.int8]]:
     """Repeat single rows right after themselves; the repeat carries the flaw."""
-    doubled = (rng.random(flaw.size) < rates.duplicate_row) & (flaw == 0)
+    doubled = (rng.random(flaw.size) < rates.duplicate_row) & (flaw == 0) & free
     rows = np.repeat(np.arange(flaw.size), np.where(doubled, 2, 1))
     repeat = np.zeros(rows.size, bool)
     repeat[1:] = rows[1:] == rows[:-1]

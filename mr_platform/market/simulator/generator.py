@@ -104,31 +104,42 @@ def simulate_session(
     if closed == 0:
         return []
     path, shape = replay_path(config, inputs, seed)
-    names = list(config.symbols)
     days = []
     for symbol in symbols:
-        s = names.index(symbol)
-        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(5, day.toordinal(), s))))
-        plain = regime_activity(inputs.drive[s], inputs.minutes.size)
-        spot, volatility = path[s, :, paths.PATH_SPOT], path[s, :, paths.PATH_VOLATILITY]
-        session = SymbolSession(
-            symbol=symbol,
-            trade_date=day,
-            index=inputs.index,
-            minutes=inputs.minutes,
-            path=path[s],
-            shape=shape,
-            activity=minute_activity(spot, volatility, shape, plain, rng),
-            slow=float(np.exp(inputs.opening[s, paths.SLOW])),
-            opening_tilt=float(inputs.opening[s, paths.FLOW]),
-            centres=(float(inputs.centres[s, 0]), float(inputs.centres[s, 1])),
-            contracts=inputs.contracts[s],
-            seed=seed,
-        )
+        session = describe_session(config, inputs, symbol, path, shape, seed)
         table, planted = symbol_table(session, config, closed)
-        truth = truth_table(symbol, s, inputs, path[s], closed)
+        truth = truth_table(symbol, list(config.symbols).index(symbol), inputs, session.path, closed)
         days.append(SymbolDay(symbol, table, truth, planted))
     return days
+
+
+def describe_session(
+    config: EmbeddedMarket,
+    inputs: SessionInputs,
+    symbol: str,
+    path: NDArray[np.float64],
+    shape: NDArray[np.float64],
+    seed: int,
+) -> SymbolSession:
+    """What the chain of ``symbol`` is made from, out of the session's inputs and its path [symbol, step, N_PATH]."""
+    s = list(config.symbols).index(symbol)
+    words = (5, inputs.trade_date.toordinal(), s)
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=words)))
+    plain = regime_activity(inputs.drive[s], inputs.minutes.size)
+    spot, volatility = path[s, :, paths.PATH_SPOT], path[s, :, paths.PATH_VOLATILITY]
+    return SymbolSession(
+        symbol=symbol,
+        trade_date=inputs.trade_date,
+        index=inputs.index,
+        minutes=inputs.minutes,
+        path=path[s],
+        shape=shape,
+        activity=minute_activity(spot, volatility, shape, plain, rng),
+        opening_tilt=float(inputs.opening[s, paths.FLOW]),
+        centres=(float(inputs.centres[s, 0]), float(inputs.centres[s, 1])),
+        contracts=inputs.contracts[s],
+        seed=seed,
+    )
 
 
 def replay_path(

@@ -31,7 +31,8 @@ _FIRST_EXTREME, _SECOND_EXTREME, _LAST = 4, 8, paths.STEPS_PER_MINUTE - 1
 # Minutes over which the volatility realised so far is averaged, by exponential weights.
 _MEMORY_MINUTES = 40.0
 _SKEW = -0.35
-_IV_BETA = 3.5
+# Relative rise of implied volatility for a relative fall of the index: the part that fades and the part that stays.
+_FADING_BETA, _STAYING_BETA = 2.0, 3.0
 _FLOW_PER_RETURN = 12.0
 _IV_SHARE, _IV_SPEED, _FLOW_SPEED, _BASIS_SPEED = 0.5, 5.0, 0.25, 4.0
 
@@ -80,7 +81,6 @@ def simulate_on_path(
             path=path,
             shape=shape,
             activity=minute_activity(spot, volatility, shape, np.ones(session.n_bars), rng),
-            slow=slow,
             opening_tilt=tilt,
             centres=(closes[0], closes[-1]),
             contracts=listed_contracts(day, config.weekly[name], config.monthly[name], calendar),
@@ -144,18 +144,20 @@ def _follow(
     slow, tilt, basis_noise = constants
     dt = 1.0 / (60.0 * paths.STEPS_PER_MINUTE)
     level, implied, basis = slow * slow, 0.0, 0.0
-    fast = 0.0
+    fast, stayed = 0.0, 0.0
     for i in range(spot.size):
         if i > 0 and i % paths.STEPS_PER_MINUTE == 0:
             # the minute that has just ended is known, the one that begins is not
             level += (realised[i // paths.STEPS_PER_MINUTE - 1] - level) / _MEMORY_MINUTES
             fast = min(max(0.5 * np.log(level / (slow * slow)), -1.0), 1.2)
         move = np.log(spot[i] / spot[i - 1]) if i > 0 else 0.0
-        implied += _IV_SPEED * (_IV_SHARE * fast - implied) * dt - _IV_BETA * move
+        implied += _IV_SPEED * (_IV_SHARE * fast - implied) * dt - _FADING_BETA * move
+        stayed -= _STAYING_BETA * move
         tilt += _FLOW_PER_RETURN * move - _FLOW_SPEED * tilt * dt
         basis += -_BASIS_SPEED * basis * dt + basis_noise * np.sqrt(2.0 * _BASIS_SPEED * dt) * normals[i]
         path[i, paths.PATH_VOLATILITY] = slow * np.exp(fast)
-        path[i, paths.PATH_IV] = slow * np.exp(implied)
+        path[i, paths.PATH_SLOW] = slow * np.exp(stayed)
+        path[i, paths.PATH_IV] = slow * np.exp(stayed + implied)
         path[i, paths.PATH_FLOW] = tilt
         path[i, paths.PATH_BASIS] = basis
 

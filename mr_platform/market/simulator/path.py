@@ -25,8 +25,8 @@ LOG_SPOT, FAST, SLOW, IV, SKEW, FLOW, BASIS, LEVEL = range(8)
 N_STATE = 8
 
 # Columns of a recorded path.
-PATH_SPOT, PATH_VOLATILITY, PATH_IV, PATH_SKEW, PATH_FLOW, PATH_BASIS = range(6)
-N_PATH = 6
+PATH_SPOT, PATH_VOLATILITY, PATH_IV, PATH_SKEW, PATH_FLOW, PATH_BASIS, PATH_SLOW = range(7)
+N_PATH = 7
 
 # Speeds per trading hour: volatility and smile take some minutes to answer a switch, which cannot be read off at once.
 _VOLATILITY_SPEED = 8.0
@@ -40,6 +40,8 @@ _SKEW_NOISE = 0.06
 _FLOW_NOISE = 0.05
 _IV_NOISE = 0.03
 _SPOT_VOLATILITY_CORRELATION = -0.35
+# Shares of the leverage effect that pass within hours, and that stay for weeks; and what a gap leaves.
+_SHORT_LEVERAGE, _SLOW_LEVERAGE, _GAP_LEVERAGE = 0.6, 1.1, 4.0
 # Share of a move of realised volatility that the implied one takes over.
 _IV_SHARE = 0.5
 
@@ -125,7 +127,12 @@ def evolve_session(
                 _SPOT_VOLATILITY_CORRELATION * z + np.sqrt(1.0 - _SPOT_VOLATILITY_CORRELATION**2) * own[2]
             )
             target = _IV_SHARE * row[FAST] + d[_D_IV]
-            row[IV] += _IV_SPEED * (target - row[IV]) * dt - d[_D_BETA] * move + _IV_NOISE * d[_D_NOISE] * root * own[3]
+            row[IV] += (
+                _IV_SPEED * (target - row[IV]) * dt
+                - _SHORT_LEVERAGE * d[_D_BETA] * move
+                + _IV_NOISE * d[_D_NOISE] * root * own[3]
+            )
+            row[SLOW] -= _SLOW_LEVERAGE * d[_D_BETA] * move
             row[SKEW] += _SKEW_SPEED * (d[_D_SKEW] - row[SKEW]) * dt + _SKEW_NOISE * root * own[4]
             row[SKEW] = min(max(row[SKEW], -0.85), 0.3)
             row[FLOW] += (d[_D_FLOW] - _FLOW_SPEED * row[FLOW]) * dt + _FLOW_NOISE * root * normals[i, 2]
@@ -136,16 +143,16 @@ def evolve_session(
             path[s, i, PATH_SKEW] = row[SKEW]
             path[s, i, PATH_FLOW] = row[FLOW]
             path[s, i, PATH_BASIS] = row[BASIS]
+            path[s, i, PATH_SLOW] = np.exp(row[SLOW])
 
 
 def cross_night(
-    state: NDArray[np.float64], config: EmbeddedMarket, seed: int, ordinal: int, days: int, moved: NDArray[np.float64]
+    state: NDArray[np.float64], config: EmbeddedMarket, seed: int, ordinal: int, days: int
 ) -> NDArray[np.float64]:
     """The state at the next open [symbol, N_STATE].
 
-    ``ordinal`` of the date that opens, ``days`` calendar days since the last close, ``moved`` [symbol] log
-    return of the session that ended. The gap has fat tails (Student's t, 4 degrees); the slow volatility
-    reverts to its base within weeks and rises after falls.
+    ``ordinal`` of the date that opens, ``days`` calendar days since the last close. The gap has fat tails
+    (Student's t, 4 degrees); the slow volatility reverts to its base within weeks and rises after falls.
     """
     market = config.market
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(4, ordinal))))
@@ -165,5 +172,5 @@ def cross_night(
         opened[s, FAST] = 0.5 * state[s, FAST]
         opened[s, IV] = 0.5 * state[s, IV] - 1.5 * gap
         noise = 0.8 * draws[0, 1] + 0.6 * draws[1 + s, 1]
-        opened[s, SLOW] += 0.045 * (np.log(symbol.volatility) - state[s, SLOW]) + 0.025 * noise - 5.0 * (moved[s] + gap)
+        opened[s, SLOW] += 0.045 * (np.log(symbol.volatility) - state[s, SLOW]) + 0.025 * noise - _GAP_LEVERAGE * gap
     return opened

@@ -25,7 +25,7 @@ _LEAST_VARIANCE = 1e-9
 
 
 def total_variance(
-    short: NDArray[np.float64], slow: float, years: NDArray[np.float64] | float, market: MarketParameters
+    short: NDArray[np.float64], slow: NDArray[np.float64], years: NDArray[np.float64] | float, market: MarketParameters
 ) -> NDArray[np.float64]:
     """At-the-money total implied variance theta after ``years`` on the variance clock.
 

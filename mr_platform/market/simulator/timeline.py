@@ -174,16 +174,13 @@ def _run(
             )
         path = np.empty((n_symbols, shape.size, paths.N_PATH))
         normals, uniforms = paths.session_draws(seed, session.trade_date.toordinal(), shape.size, n_symbols)
-        before = state[:, paths.LOG_SPOT].copy()
-        slow = float(np.exp(state[0, paths.SLOW]))
         paths.evolve_session(state, drive[:, here], normals, uniforms, shape, pin, constants, path)
-        _record_day(daily[:, k], path, slow, config)
+        _record_day(daily[:, k], path, config)
         centres = np.column_stack([centres[:, 1], path[:, -1, paths.PATH_SPOT]])
         if k + 1 < len(sessions):
             opens = sessions[k + 1].trade_date
-            moved = state[:, paths.LOG_SPOT] - before
             days = (opens - session.trade_date).days
-            state = paths.cross_night(state, config, seed, opens.toordinal(), days, moved)
+            state = paths.cross_night(state, config, seed, opens.toordinal(), days)
     closes_at = tuple(session.close for session in sessions)
     return Timeline(tuple(dates), closes_at, daily, (*names, VIX_SYMBOL), inputs)
 
@@ -204,7 +201,7 @@ def truth_table(symbol: str, s: int, inputs: SessionInputs, path: NDArray[np.flo
     step = np.arange(len(path)) // paths.STEPS_PER_BAR
     counts = np.bincount(step)
     volatility = np.bincount(step, path[:, paths.PATH_VOLATILITY]) / counts
-    relative = volatility / np.exp(inputs.opening[s, paths.SLOW])
+    relative = np.bincount(step, path[:, paths.PATH_VOLATILITY] / path[:, paths.PATH_SLOW]) / counts
     level = np.where(relative < _LOW_VOLATILITY, "low", np.where(relative > _HIGH_VOLATILITY, "high", "mid"))
     lengths = counts // paths.STEPS_PER_MINUTE
     complete = int((np.cumsum(lengths) <= closed).sum())
@@ -224,14 +221,16 @@ def truth_table(symbol: str, s: int, inputs: SessionInputs, path: NDArray[np.flo
     return table.slice(0, complete)
 
 
-def _record_day(daily: NDArray[np.float64], path: NDArray[np.float64], slow: float, config: EmbeddedMarket) -> None:
+def _record_day(daily: NDArray[np.float64], path: NDArray[np.float64], config: EmbeddedMarket) -> None:
     spot = path[:, :, paths.PATH_SPOT]
-    vix = 100.0 * thirty_day_volatility(path[0, :, paths.PATH_IV], slow, config)
+    vix = 100.0 * thirty_day_volatility(path[0, :, paths.PATH_IV], path[0, :, paths.PATH_SLOW], config)
     for row, series in zip(daily, (*spot, vix), strict=True):
         row[:] = series[0], series.max(), series.min(), series[-1]
 
 
-def thirty_day_volatility(short: NDArray[np.float64], slow: float, config: EmbeddedMarket) -> NDArray[np.float64]:
+def thirty_day_volatility(
+    short: NDArray[np.float64], slow: NDArray[np.float64], config: EmbeddedMarket
+) -> NDArray[np.float64]:
     """Implied volatility at 30 calendar days, decimal per year, from the short and the slow level."""
     years = 30.0 / 365.0
     return np.sqrt(total_variance(short, slow, years, config.market) / years)
