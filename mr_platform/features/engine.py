@@ -168,10 +168,14 @@ class FeatureStream:
         ).until(until)
         series = session_series(chain, self.session.n_bars, using=self._kernels)
         start, self._done = self._done, stop
-        for key, one in self._components.items():
-            if key not in self._states:
-                self._states[key] = one.begin(self._start(chain, series))
-            one.compute(series, self._outputs[key], start, stop, self._states[key])
+        if not self._states and (series.dte >= 0).any():
+            # the session begins with its first rows: what is learned depends on the days to expiry they show
+            self._states = {key: one.begin(self._start(chain, series)) for key, one in self._components.items()}
+            first = 0
+        else:
+            first = start
+        for key, state in self._states.items():
+            self._components[key].compute(series, self._outputs[key], first, stop, state)
         return FeatureFrame(
             symbol=chain.symbol,
             session=self.session,
@@ -183,11 +187,10 @@ class FeatureStream:
 
     def _start(self, chain: OptionChainDay, series: SessionSeries) -> SessionStart:
         """What was known before the first bar: days to the nearest expiry come from the first minute with rows."""
-        known = series.dte[series.dte >= 0]
         return SessionStart(
             trade_date=self.session.trade_date,
             n_bars=self.session.n_bars,
-            dte=int(known[0]) if known.size else -1,
+            dte=int(series.dte[series.dte >= 0][0]),
             underlying=chain.underlying,
             previous=self._previous,
             history=self._history,

@@ -74,6 +74,18 @@ def test_ticks_give_the_bits_of_the_batch(market: Market, engine: str) -> None:
     assert np.array_equal(scores, whole.score("c1"), equal_nan=True)
 
 
+def test_ticks_before_the_first_rows_change_nothing(build_market: Callable[..., Market]) -> None:
+    market = build_market(13)
+    core, session = market.cores[12], market.sessions[12]
+    minute = (core["ts"].cast(pa.int64()).to_numpy() // 60_000_000 + 330) % 1440
+    late = core.filter(pa.array(minute >= 565))
+    stream = FeatureStream(session, symbol="NIFTY", previous=market.contexts[11])
+    parts = [stream.push(late.slice(0, 0), until=559), stream.push(late, until=929)]
+    whole = compute_features(late, session, previous=market.contexts[11])
+    assert np.array_equal(np.vstack([part.values for part in parts]), whole.values, equal_nan=True)
+    assert np.isnan(whole.values[:10]).all()
+
+
 def test_the_order_of_the_rows_does_not_matter(market: Market) -> None:
     core = market.cores[1]
     shuffled = core.take(pa.array(np.random.default_rng(7).permutation(core.num_rows)))
