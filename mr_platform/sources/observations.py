@@ -38,7 +38,7 @@ ROW_RULES: dict[str, str] = {
     "future_without_chain": "the future's bar stands beside an option bar of the same minute",
     "source_superseded": "one source stands for a symbol-day: the one of the best precedence",
 }
-REFUSED_SCHEMA = {
+REFUSED_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "raw_row": pl.Int64,
     "code": pl.String,
     "detail": pl.String,
@@ -331,12 +331,14 @@ def _repeats(rows: pl.DataFrame, profile: Profile) -> pl.DataFrame:
 
 def _again(rows: pl.DataFrame, key: Sequence[str], values: Sequence[str]) -> pl.Series:
     """Rows not yet refused that equal an earlier such row in key and values (nulls equal)."""
+    flags = pl.Series([False] * rows.height)
     open_rows = rows.with_columns(pl.Series("#at", range(rows.height), dtype=pl.UInt32)).filter(
         pl.col("#code").is_null()
     )
-    shared = open_rows.select("#at", *key, *values).filter(pl.struct(key).is_duplicated()) if open_rows.height else None
-    flags = pl.Series([False] * rows.height)
-    if shared is None or shared.height == 0:
+    # a 64-bit hash finds the few candidates, the values themselves then decide
+    candidates = open_rows.select(key).hash_rows().is_duplicated()
+    shared = open_rows.select("#at", *key, *values).filter(candidates)
+    if shared.height == 0:
         return flags
     first = shared.unique(subset=[*key, *values], keep="first", maintain_order=True)["#at"]
     again = shared.filter(~pl.col("#at").is_in(first.implode()))["#at"]
@@ -351,6 +353,8 @@ def said(*names: str) -> pl.Expr:
 
 
 def _refused(rows: pl.DataFrame, unreadable: dict[str, pl.Series]) -> pl.DataFrame:
+    at = rows["#code"].is_not_null()
+    rows, unreadable = rows.filter(at).rechunk(), {name: flags.filter(at) for name, flags in unreadable.items()}
     fields = pl.concat_str(
         [pl.when(pl.lit(flags)).then(pl.lit(name)) for name, flags in unreadable.items()] or [pl.lit(None, pl.String)],
         separator=", ",
@@ -358,8 +362,6 @@ def _refused(rows: pl.DataFrame, unreadable: dict[str, pl.Series]) -> pl.DataFra
     )
     unread = pl.concat_str(pl.lit("no number in "), fields)
     detail = pl.when(pl.col("#code") == "value_unreadable").then(unread).otherwise(said("ts", "expiry", "strike"))
-    return (
-        rows.select("raw_row", pl.col("#code").alias("code"), detail.alias("detail"), "ts", "expiry", "strike")
-        .filter(pl.col("code").is_not_null())
-        .cast(REFUSED_SCHEMA)  # type: ignore[arg-type]
+    return rows.select("raw_row", pl.col("#code").alias("code"), detail.alias("detail"), "ts", "expiry", "strike").cast(
+        pl.Schema(REFUSED_SCHEMA)
     )
