@@ -126,17 +126,21 @@ def build_staging(lake_root: Path, out: Path) -> tuple[StagedTable, ...]:
     return tuple(staged)
 
 
-def build_marts(lake_root: Path, target: Path, *, select: str = "") -> dict[str, int]:
+def build_marts(lake_root: Path, target: Path, *, select: str = "", docs: Path | None = None) -> dict[str, int]:
     """Rebuild the warehouse ``target`` from the lake with dbt's command line and swap it in; rows of each mart by name.
 
-    ``select`` is a dbt selection (default: every model and test). A failed model or test raises DataError with dbt's
-    own words, and the old warehouse stays.
+    ``select`` is a dbt selection (default: every model and test). ``docs`` is where dbt's documentation goes, as one
+    HTML file. A failed model or test raises DataError with dbt's own words, and the old warehouse stays.
     """
     import duckdb
 
     with rebuilding(target) as scratch, logs.stage("warehouse.marts", target=str(target)):
         build_staging(lake_root, scratch)
-        _run_dbt(scratch, select)
+        _run_dbt(scratch, "build", *(("--select", select) if select else ()))
+        if docs is not None:
+            _run_dbt(scratch, "docs", "generate", "--static")
+            docs.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(scratch.parent / "target" / "static_index.html", docs)
         with duckdb.connect(str(scratch), read_only=True) as connection:
             marts = connection.execute(
                 "SELECT table_name FROM information_schema.tables WHERE table_schema = 'marts' ORDER BY 1"
@@ -156,13 +160,12 @@ def dbt_environment(warehouse: Path) -> Mapping[str, str]:
     }
 
 
-def _run_dbt(scratch: Path, select: str) -> None:
-    """``dbt build`` in a process of its own; its target and log folders lie beside the scratch file and go with it."""
+def _run_dbt(scratch: Path, *words: str) -> None:
+    """dbt in a process of its own; its target and log folders lie beside the scratch file and go with it."""
     work = scratch.parent
-    command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "--quiet", "--no-use-colors", "build"]
+    command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "--quiet", "--no-use-colors", *words]
     command += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target", "duckdb"]
     command += ["--target-path", str(work / "target"), "--log-path", str(work / "logs")]
-    command += ["--select", select] if select else []
     done = subprocess.run(
         command, env={**os.environ, **dbt_environment(scratch)}, capture_output=True, text=True, check=False
     )

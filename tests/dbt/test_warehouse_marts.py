@@ -128,7 +128,7 @@ def built(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("warehouse")
     fill(Lake(root / "lake"))
     target = warehouse_file(root)
-    rows = build_marts(root / "lake", target)
+    rows = build_marts(root / "lake", target, docs=root / "docs" / "marts.html")
     assert rows == {
         "mart_component_performance": 1,
         "mart_data_quality": 1,
@@ -166,6 +166,12 @@ def test_each_change_of_regime_is_a_transition(built):
         "SELECT strftime(timezone('Asia/Kolkata', changed_ts), '%H:%M'), from_regime, to_regime, minutes_in_previous "
         "FROM marts.mart_regime_transitions ORDER BY changed_ts",
     ) == [("09:25", "LVLD", "TBVE", 10), ("09:30", "TBVE", "no-signal", 5), ("09:35", "no-signal", "LVLD", 5)]
+
+
+def test_the_documentation_is_one_page_that_knows_the_marts(built):
+    page = (built.parent.parent / "docs" / "marts.html").read_text()
+    assert "mart_regime_daily" in page
+    assert "Share of the session's bars, 0 to 1" in page
 
 
 def test_a_component_is_held_against_the_answer_and_the_known_labels(built):
