@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mr_platform.features.series import SessionSeries
 
 HEALTH = ("unavailable", "degraded", "healthy")
-UNAVAILABLE, DEGRADED, HEALTHY = range(3)
+"""0: no score; 1: a score without all of its inputs or still warming up; 2: everything there."""
 
 
 @dataclass(frozen=True, eq=False)
