@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -15,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from mr_platform import logs
-from mr_platform.errors import CalendarError, CorruptPartition, MissingPartition, MrError, SourceError
+from mr_platform.errors import CalendarError, CorruptPartition, DataError, MissingPartition, MrError, SourceError
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 from mr_platform.market.instruments import instrument
@@ -126,9 +127,11 @@ def take_up(lake: Lake, day: RawDay) -> IngestRow:
             instrument(day.symbol)
             publish_raw(lake, profile, partition, day.table)
             result = rebuild(lake, partition)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            # rows that no rule foresaw: said with their place, and the lake stays as it was
+            return _refused(day, f"the rows cannot be read as profile {day.source} says: {error}")
         except MrError as error:
-            shown = "" if day.trade_date == HISTORY else day.trade_date.isoformat()
-            return IngestRow(day.symbol, shown, day.table.num_rows, 0, 0, 0, "refused", str(error), day.source)
+            return _refused(day, str(error))
     report, quality = result.report, result.quality
     return IngestRow(
         day.symbol,
@@ -215,6 +218,11 @@ def _row(partition: Partition, day: RawDay, raw: int, kept: int, refused: int, r
     )
 
 
+def _refused(day: RawDay, reason: str) -> IngestRow:
+    shown = "" if day.trade_date == HISTORY else day.trade_date.isoformat()
+    return IngestRow(day.symbol, shown, day.table.num_rows, 0, 0, 0, "refused", reason, day.source)
+
+
 def _metadata(table: pa.Table) -> dict[str, str]:
     return {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
 
@@ -269,7 +277,15 @@ class _Runner:
         finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
         for future in finished:
             del self._running[future]
-            done(future.result())
+            try:
+                done(future.result())
+            except BrokenProcessPool as error:
+                raise DataError(
+                    rule="the processes that build symbol-days stay alive",
+                    value=error,
+                    place="ingest",
+                    remedy="one was killed, as a rule for want of memory: run again with fewer --workers",
+                ) from error
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
