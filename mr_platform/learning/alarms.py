@@ -42,11 +42,19 @@ def leak_alarms(*, forward: bool, accuracy: float, mcc: float, parameters: Evalu
     return alarms
 
 
-def control_alarms(target: str, mcc: float, interval: tuple[float, float], limit: float) -> list[Alarm]:
-    """A model fitted on shuffled labels that still scores has seen the test labels by another way."""
-    low, high = interval
-    if abs(mcc) > limit and not (low <= 0.0 <= high):
-        message = f"the shuffled-label control of {target} scores MCC {mcc:.3f} [{low:.3f}, {high:.3f}], not chance"
+def control_alarms(
+    target: str, *, mcc: float, interval: tuple[float, float], log_loss: float, chance_loss: float, limit: float
+) -> list[Alarm]:
+    """A model fitted on shuffled labels that still scores has seen the test labels by another way.
+
+    Asked of both MCC and log-loss: a control's probabilities are nearly flat, so its answers hang on accidents of the
+    one shuffle that a real signal in the inputs can line up with; only a leak also beats the prior's log-loss.
+    """
+    if mcc > limit and interval[0] > 0.0 and log_loss < chance_loss:
+        message = (
+            f"the shuffled-label control of {target} is not at chance: MCC {mcc:.3f} "
+            f"[{interval[0]:.3f}, {interval[1]:.3f}], log-loss {log_loss:.3f} below the prior's {chance_loss:.3f}"
+        )
         return [Alarm("control-above-chance", fails=True, message=message)]
     return []
 

@@ -171,7 +171,14 @@ def evaluate_target(
             if target.name == "regime"
             else []
         ),
-        *control_alarms(target.name, scored[CONTROL].mcc, scored[CONTROL].mcc_interval, parameters.shuffled_mcc),
+        *control_alarms(
+            target.name,
+            mcc=scored[CONTROL].mcc,
+            interval=scored[CONTROL].mcc_interval,
+            log_loss=scored[CONTROL].log_loss,
+            chance_loss=scored["majority"].log_loss,
+            limit=parameters.shuffled_mcc,
+        ),
         *monoculture_alarms(data, y_all, predicted, target, parameters),
         *share_alarms(
             ((m, y[months == m], predicted[labelled][months == m]) for m in np.unique(months)), target, parameters

@@ -150,7 +150,8 @@ def restore(arrays: bytes, description: Mapping[str, Any], place: str) -> Model:
             named = {key: stored[key] for key in stored.files}
         if description["format"] != FORMAT:
             raise ValueError(f"format {description['format']}, this code reads {FORMAT}")
-        heads = {name: _head(named, name, kind) for name, kind in description["heads"].items()}
+        kinds = description["heads"]
+        heads = {name: _head(named, name, kinds[name]) for name in TARGETS if name in kinds}
         return Model(
             task=description["task"],
             candidate=description["candidate"],

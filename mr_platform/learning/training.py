@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from importlib import metadata as packages
 from typing import Any, cast
@@ -27,6 +27,7 @@ from mr_platform.learning.heads import Head, fit_head
 from mr_platform.learning.importance import permutation_importance
 from mr_platform.learning.model import Model
 from mr_platform.learning.parameters import Candidate, LearningParameters
+from mr_platform.learning.screening import single_input_alarms
 from mr_platform.learning.splits import Split, walk_forward
 from mr_platform.learning.tasks import REGIME, TARGETS, Target
 from mr_platform.learning.tasks import task as named_task
@@ -104,6 +105,7 @@ def train_and_evaluate(
                 data.rows(walked.rows), target, walked.probabilities, settings.evaluation, seed=seed
             )
             heads[name] = _final_head(data, target, candidate, walked, seed)
+        targets[REGIME.name] = _screened(data, walks[REGIME.name], targets[REGIME.name], settings)
         evaluation = Evaluation(
             task=task,
             candidate=candidate.name,
@@ -168,6 +170,30 @@ def _final_head(data: Dataset, target: Target, candidate: Candidate, walked: Wal
     y = data.targets[target.name][rows]
     head = fit_head(candidate, data.x[rows], y, data.weight[rows], target.size, seed=seed)
     return Head(head.kind, head.scores, head.present, head.shares, walked.calibration)
+
+
+def _screened(
+    data: Dataset, walked: Walk, evaluated: TargetEvaluation, settings: LearningParameters
+) -> TargetEvaluation:
+    """With the alarms of the screen for leaking inputs, on the last fold of a forward task.
+
+    What was known of labels by then is an input of its own right and left out.
+    """
+    if not data.task.forward:
+        return evaluated
+    split, _ = walked.last
+    labelled = data.labelled(REGIME.name)
+    train, test = split.train[labelled[split.train]], split.test[labelled[split.test]]
+    at = [k for k, name in enumerate(data.columns) if not name.startswith("last_label")]
+    y = data.targets[REGIME.name]
+    alarms = single_input_alarms(
+        [data.columns[k] for k in at],
+        (data.x[train][:, at], y[train]),
+        (data.x[test][:, at], y[test]),
+        REGIME.size,
+        settings.evaluation,
+    )
+    return replace(evaluated, alarms=(*evaluated.alarms, *alarms))
 
 
 def _importance(data: Dataset, walked: Walk, seed: int) -> dict[str, Any]:

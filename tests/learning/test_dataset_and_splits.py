@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -41,9 +42,7 @@ def test_no_label_is_read_before_its_known_ts(market) -> None:
     for row in range(0, data.n, 7):
         name, decided = data.symbols[data.symbol[row]], int(data.decision[row])
         past = [
-            entry
-            for entry in labels
-            if entry["symbol"] == name and int(entry["known_ts"].timestamp() * 1e6) <= decided
+            entry for entry in labels if entry["symbol"] == name and int(entry["known_ts"].timestamp() * 1e6) <= decided
         ]
         wanted = REGIMES.index(max(past, key=lambda e: e["event_ts"])["label"]) if past else NO_CLASS
         assert data.last_known["regime"][row] == wanted
@@ -84,9 +83,7 @@ def test_weights_are_the_average_uniqueness_of_the_windows(market) -> None:
 def test_a_column_of_the_design_that_is_absent_is_named(market) -> None:
     made = market(sessions=1)
     with pytest.raises(DataError, match="c1_ema_gone"):
-        build_dataset(
-            made.features, None, task=task("regime_h12"), design=SETTINGS.design, columns=("c1_ema_gone",)
-        )
+        build_dataset(made.features, None, task=task("regime_h12"), design=SETTINGS.design, columns=("c1_ema_gone",))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +112,7 @@ def test_labels_of_two_versions_or_unknown_classes_are_refused(market) -> None:
 
 
 def test_an_unknown_task_lists_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="regime_h12.*regime_h75.*regime_nowcast"):
+    with pytest.raises(UsageError, match=r"regime_h12.*regime_h75.*regime_nowcast"):
         task("regime_h13")
 
 
@@ -140,7 +137,7 @@ def test_no_training_label_touches_a_test_block(market, name: str, ahead: int, g
             after = data.clock[split.train][data.session[split.train] > last]
             assert not before.size or block.min() - before.max() > max(gap, 75)  # an embargo of a whole session
             assert not after.size or after.min() - block.max() > max(gap, 75)
-    for earlier, later in zip(forward, forward[1:], strict=False):
+    for earlier, later in pairwise(forward):
         assert earlier.train.size < later.train.size  # expanding
         assert data.session[later.train].max() < later.blocks[0][0]
 

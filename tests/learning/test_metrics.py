@@ -120,9 +120,7 @@ def test_interval_covers_sessions_not_rows() -> None:
     session = np.repeat(np.arange(10), 50)
     answers = (session % 2).astype(int)
     draws = session_draws(10, resamples=2000, seed=1)
-    low, high = bootstrap_interval(
-        session_confusions(y, answers, session, 2), metrics.accuracy, draws, coverage=0.95
-    )
+    low, high = bootstrap_interval(session_confusions(y, answers, session, 2), metrics.accuracy, draws, coverage=0.95)
     # the binomial of 10 draws at one half: 2.5 % and 97.5 % are 0.2 and 0.8; of 500 they would be 0.46 and 0.54
     assert (low, high) == (0.2, 0.8)
     assert all(np.isnan(bootstrap_interval(np.ones((1, 2, 2)), metrics.accuracy, np.ones((5, 1)), coverage=0.9)))
