@@ -10,12 +10,13 @@ import math
 import numpy as np
 from numba import njit
 
-from mr_platform.kernels.cpu.normal import ROOT_TWO_PI, exp, mills
+from mr_platform.kernels.cpu.normal import ROOT_TWO_PI, exp, log, mills
 from mr_platform.kernels.reference.black76 import DAYS, RESOLUTION, VOL_POINT, ChainGreeks, Greeks
 
 LANES = 32
 """Options that one pass of the vector loop takes; even, so that a lane's parity is its leg."""
 _MOST_STEPS = 60
+_VECTOR_STEPS = 6
 _CLOSE_ENOUGH = 1e-6
 """A Halley step this small (relative) leaves an error of its cube: below the last bit."""
 
@@ -233,24 +234,105 @@ def _implied(time_value: float, f: float, k: float, log_moneyness: float, t: flo
 
 
 @njit(cache=True, error_model="numpy")
-def _invert(premium: float, f: float, k: float, log_moneyness: float, t: float, is_put: float) -> float:
-    """Implied volatility of one option; NaN outside the no-arbitrage bounds."""
-    if not (f > 0 and k > 0 and t > 0):
-        return np.nan
-    if is_put == 0.0:
-        time_value, bound = premium - max(f - k, 0.0), f
-    else:
-        time_value, bound = premium - max(k - f, 0.0), k
-    if time_value > RESOLUTION * max(f, k) and premium < bound:
-        return float(_implied(time_value, f, k, log_moneyness, t))
-    return np.nan
+def _start_lanes(work: np.ndarray) -> None:
+    """Start values of ``_implied`` for LANES options; rows as in ``_implied_lanes``."""
+    for j in range(LANES):
+        beta, x = work[j], work[LANES + j]
+        ceiling = exp(0.5 * x)
+        bend = np.sqrt(-2.0 * x)
+        at_bend = ceiling * (0.5 - mills(bend) * (1.0 / ROOT_TWO_PI))
+        ratio = at_bend / beta
+        below = ratio > 1.0
+        excess = log(ratio if below else 1.0)
+        low = -x / np.sqrt(2.0 * excess - 0.5 * x)
+        high = bend + (beta - at_bend) * ROOT_TWO_PI / ceiling
+        work[2 * LANES + j] = low if below else high
+        work[3 * LANES + j] = ceiling
+        work[4 * LANES + j] = 1.0 if below else 0.0
+        work[5 * LANES + j] = 0.0
+
+
+@njit(cache=True, error_model="numpy")
+def _step_lanes(work: np.ndarray) -> None:
+    """One Halley step of ``_implied`` for LANES options. A lane that has arrived stays, whatever its neighbours do."""
+    for j in range(LANES):
+        beta, x, s, ceiling = work[j], work[LANES + j], work[2 * LANES + j], work[3 * LANES + j]
+        below = work[4 * LANES + j] > 0.0
+        arrived = work[5 * LANES + j] > 0.0
+        inverse = 1.0 / s
+        at = x * inverse
+        d1 = at + 0.5 * s
+        d2 = d1 - s
+        density = ceiling * exp(-0.5 * d1 * d1) * (1.0 / ROOT_TWO_PI)
+        near, far = density * mills(abs(d1)), density * mills(abs(d2))
+        b = near - far if d1 <= 0.0 else ceiling - near - far
+        bend = at * at * inverse - 0.25 * s
+        slope = density / b
+        on_log = log(beta / b) / slope
+        on_value = (beta - b) / density
+        newton = on_log if below else on_value
+        curvature = bend - slope if below else bend
+        slowed = 1.0 + 0.5 * newton * curvature
+        step = newton / (slowed if slowed > 0.5 else 0.5)
+        stepped = s if arrived else s + step
+        work[2 * LANES + j] = stepped
+        work[5 * LANES + j] = 1.0 if arrived or abs(step) <= _CLOSE_ENOUGH * s else 0.0
+
+
+@njit(cache=True, error_model="numpy")
+def _implied_lanes(work: np.ndarray, count: int) -> None:
+    """``_implied`` for ``count`` <= LANES options at once, in units of s = volatility * sqrt(years).
+
+    ``work`` holds rows of LANES values: the time value over sqrt(FK) (NaN: no solution), x = -|ln(F/K)|, then s (the
+    answer; NaN where vector steps did not arrive), and three rows of their own.
+    """
+    for j in range(count, LANES):
+        work[j] = np.nan
+        work[LANES + j] = -1.0
+    _start_lanes(work)
+    for _ in range(_VECTOR_STEPS):
+        _step_lanes(work)
+        waiting = 0.0
+        for j in range(count):
+            waiting += 1.0 - work[5 * LANES + j] if work[j] == work[j] else 0.0
+        if waiting == 0.0:
+            break
+    for j in range(count):
+        if work[5 * LANES + j] == 0.0:
+            work[2 * LANES + j] = np.nan
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _time_value(premium: float, f: float, k: float, is_put: float) -> float:
+    """Premium above intrinsic value; NaN outside the no-arbitrage bounds."""
+    intrinsic = max(f - k, 0.0) if is_put == 0.0 else max(k - f, 0.0)
+    bound = f if is_put == 0.0 else k
+    left = premium - intrinsic
+    return left if left > RESOLUTION * max(f, k) and premium < bound else np.nan
 
 
 @njit(cache=True, error_model="numpy")
 def _implied_volatility(v: np.ndarray, f: np.ndarray, k: np.ndarray, t: np.ndarray, leg: np.ndarray) -> np.ndarray:
     out = np.empty(v.size)
-    for i in range(v.size):
-        out[i] = _invert(v[i], f[i], k[i], math.log(f[i] / k[i]), t[i], leg[i])
+    work = np.empty(6 * LANES)
+    moneyness = np.empty(LANES)
+    values = np.empty(LANES)
+    for first in range(0, v.size, LANES):
+        count = min(LANES, v.size - first)
+        for j in range(count):
+            i = first + j
+            usable = f[i] > 0 and k[i] > 0 and t[i] > 0
+            moneyness[j] = math.log(f[i] / k[i]) if usable else np.nan
+            values[j] = _time_value(v[i], f[i], k[i], leg[i]) if usable else np.nan
+            work[j] = values[j] / math.sqrt(f[i] * k[i])
+            work[LANES + j] = -abs(moneyness[j])
+        _implied_lanes(work, count)
+        for j in range(count):
+            i = first + j
+            s = work[2 * LANES + j]
+            out[i] = s / math.sqrt(t[i])
+            if np.isnan(s) and not np.isnan(values[j]):
+                out[i] = _implied(values[j], f[i], k[i], moneyness[j], t[i])
     return out
 
 
@@ -259,13 +341,31 @@ def _chain_implied_volatility(
     close: np.ndarray, forward: np.ndarray, strikes: np.ndarray, years: np.ndarray, out: np.ndarray
 ) -> None:
     days, minutes, expiries, n_strikes, _ = close.shape
-    log_strikes = np.log(strikes)
+    log_strikes = np.log(np.where(strikes > 0.0, strikes, np.nan))
+    roots = np.sqrt(strikes)
+    work = np.empty(6 * LANES)
     for d in range(days):
         for m in range(minutes):
             for e in range(expiries):
                 f, t = forward[d, m, e], years[d, m, e]
+                if not (f > 0 and t > 0):
+                    out[d, m, e] = np.nan
+                    continue
                 log_f = math.log(f)
-                for j in range(n_strikes):
-                    moneyness = log_f - log_strikes[j]
-                    out[d, m, e, j, 0] = _invert(close[d, m, e, j, 0], f, strikes[j], moneyness, t, 0.0)
-                    out[d, m, e, j, 1] = _invert(close[d, m, e, j, 1], f, strikes[j], moneyness, t, 1.0)
+                scale = 1.0 / math.sqrt(f)
+                per_year = 1.0 / math.sqrt(t)
+                prices, found = close[d, m, e], out[d, m, e]
+                for first in range(0, n_strikes, LANES // 2):
+                    strikes_here = min(LANES // 2, n_strikes - first)
+                    for j in range(2 * strikes_here):
+                        k, leg = first + j // 2, j % 2
+                        work[j] = _time_value(prices[k, leg], f, strikes[k], leg) * scale / roots[k]
+                        work[LANES + j] = -abs(log_f - log_strikes[k])
+                    _implied_lanes(work, 2 * strikes_here)
+                    for j in range(2 * strikes_here):
+                        k, leg = first + j // 2, j % 2
+                        s = work[2 * LANES + j]
+                        found[k, leg] = s * per_year
+                        if np.isnan(s) and not np.isnan(work[j]):
+                            value = _time_value(prices[k, leg], f, strikes[k], leg)
+                            found[k, leg] = _implied(value, f, strikes[k], log_f - log_strikes[k], t)

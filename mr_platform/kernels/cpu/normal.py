@@ -1,4 +1,4 @@
-"""The exponential and the normal tail as straight-line code, so that loops over options become vector instructions.
+"""Exponential, logarithm and normal tail as straight-line code, so that loops over options become vector instructions.
 
 numba's wheel has no vector maths library: a call of libm in a loop keeps the whole loop scalar.
 """
@@ -78,3 +78,23 @@ def mills(x: float) -> float:
     b = (_M[8] + t * _M[9]) + t2 * (_M[10] + t * _M[11]) + t4 * ((_M[12] + t * _M[13]) + t2 * (_M[14] + t * _M[15]))
     c = (_M[16] + t * _M[17]) + t2 * (_M[18] + t * _M[19]) + t4 * ((_M[20] + t * _M[21]) + t2 * (_M[22] + t * _M[23]))
     return (a + t8 * (b + t8 * c)) * ((x + 5.0) * inverse)
+
+
+@njit(cache=True, inline="always")
+def log(x: float) -> float:
+    """ln x for a normal x > 0, within 1 ulp or so: the series of fdlibm's e_log.c. NaN stays NaN."""
+    bits = np.float64(x).view(np.int64)
+    # the exponent as the low bits of 2^52 + exponent, so that the conversion needs no integer instruction
+    exponent = np.int64((bits >> 52) | 0x4330000000000000).view(np.float64) - 4503599627371519.0
+    m = np.int64((bits & 0x000FFFFFFFFFFFFF) | 0x3FF0000000000000).view(np.float64)
+    large = m > 1.4142135623730951
+    k = exponent + (1.0 if large else 0.0)
+    f = (0.5 * m if large else m) - 1.0
+    s = f / (2.0 + f)
+    z = s * s
+    w = z * z
+    even = w * (0.3999999999940942 + w * (0.22222198432149784 + w * 0.15313837699209373))
+    odd = z * (0.6666666666666735 + w * (0.2857142874366239 + w * (0.1818357216161805 + w * 0.14798198605116586)))
+    half = 0.5 * f * f
+    found = k * _LN2_HIGH - ((half - (s * (half + odd + even) + k * _LN2_LOW)) - f)
+    return x if x != x else found
