@@ -29,7 +29,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtr
 
 DAYS = 365.0
 VOL_POINT = 0.01
@@ -70,6 +69,13 @@ def _positive(*arguments: np.ndarray) -> list[np.ndarray]:
     return [np.where(np.asarray(a, float) > 0, a, np.nan) for a in arguments]
 
 
+def _integral(x: np.ndarray) -> np.ndarray:
+    """N(x). SciPy is imported here because the compiled twin, which every tick loads, takes only names from this file."""
+    from scipy.special import ndtr
+
+    return np.asarray(ndtr(x))
+
+
 def price(
     forward: np.ndarray, strike: np.ndarray, years: np.ndarray, volatility: np.ndarray, leg: np.ndarray
 ) -> np.ndarray:
@@ -78,7 +84,7 @@ def price(
     sign = 1.0 - 2.0 * np.asarray(leg)
     s = sigma * np.sqrt(t)
     d1 = np.log(f / k) / s + s / 2
-    return np.asarray(sign * (f * ndtr(sign * d1) - k * ndtr(sign * (d1 - s))))
+    return np.asarray(sign * (f * _integral(sign * d1) - k * _integral(sign * (d1 - s))))
 
 
 def greeks(
@@ -95,11 +101,11 @@ def greeks(
     gamma = density / (f * s)
     vega = f * density * root
     return Greeks(
-        delta=sign * ndtr(sign * d1),
+        delta=sign * _integral(sign * d1),
         gamma=gamma,
         theta=-f * density * sigma / (2 * root) / DAYS,
         vega=vega * VOL_POINT,
-        rho=sign * k * t * ndtr(sign * d2) / 100,
+        rho=sign * k * t * _integral(sign * d2) / 100,
         vanna=-density * d2 / sigma * VOL_POINT,
         charm=density * d2 / (2 * t) / DAYS,
         volga=vega * d1 * d2 / sigma * VOL_POINT**2,
