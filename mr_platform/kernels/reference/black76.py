@@ -70,7 +70,7 @@ def _positive(*arguments: np.ndarray) -> list[np.ndarray]:
 
 
 def _integral(x: np.ndarray) -> np.ndarray:
-    """N(x). SciPy is imported here because the compiled twin, which every tick loads, takes only names from this file."""
+    """N(x). SciPy is imported here: the compiled twin, which every tick loads, needs only names from this file."""
     from scipy.special import ndtr
 
     return np.asarray(ndtr(x))
