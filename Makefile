@@ -20,6 +20,7 @@ install: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --compile -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m mr_platform.kernels.warmup
+	$(BIN)/python -m mr_platform.features.warmup
 	touch $@
 
 demo: install

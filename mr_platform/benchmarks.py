@@ -371,3 +371,11 @@ def _forward() -> list[BenchResult]:
         return np.stack([forward, chain.strikes[atm]])
 
     return compare("forward", ours, {"NumPy": ("numpy", numpy)})
+
+
+@benchmark("features")
+def _features() -> list[BenchResult]:
+    """The 120 features of C1 over a session's series."""
+    from mr_platform.features import benchmark as features
+
+    return [BenchResult(**row._asdict()) for row in features.run()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -23,9 +23,6 @@ DAILY_BARS = "core/daily_bars"
 
 # Published feature rows stand for finished bars of this many minutes, the cadence of labels and regimes.
 PUBLISHED_EVERY = 5
-# Sessions of memory handed to a component; the longest rolling window that learned weights use.
-HISTORY_SESSIONS = 252
-_DAYS_A_SESSION = 1.6
 
 
 def publish_context(lake: Lake, partition: Partition, *, as_of: datetime | None = None) -> StationReport:
@@ -58,7 +55,7 @@ def compute_features(
     engine: str = "auto",
     until: int | None = None,
 ) -> FeatureFrame:
-    """Features of a symbol-day, afresh from core and the contexts of earlier sessions; nothing is published.
+    """Features of a symbol-day, afresh from core and the context of the session before; nothing is published.
 
     ``until`` minute of the day: as if the clock had stopped when that bar closed.
     """
@@ -71,7 +68,6 @@ def compute_features(
         session,
         symbol=partition.symbol,
         previous=previous_context(lake, partition),
-        history=contexts_before(lake, partition),
         components=components or tuple(entry.key for entry in known()),
         engine=engine,
         until=until,
@@ -108,15 +104,6 @@ def previous_context(lake: Lake, partition: Partition) -> DailyContext | None:
     earliest = partition.trade_date - LONGEST_GAP
     near = [day for day in _context_days(lake, partition) if day >= earliest]
     return DailyContext.from_table(lake.read(CONTEXT, Partition(partition.symbol, near[-1]))) if near else None
-
-
-def contexts_before(lake: Lake, partition: Partition) -> list[DailyContext]:
-    """Contexts of earlier sessions, newest last, as far back as components remember."""
-    from mr_platform.features.memory import DailyContext
-
-    earliest = partition.trade_date - timedelta(days=HISTORY_SESSIONS * _DAYS_A_SESSION)
-    days = [day for day in _context_days(lake, partition) if day >= earliest][-HISTORY_SESSIONS:]
-    return [DailyContext.from_table(lake.read(CONTEXT, Partition(partition.symbol, day))) for day in days]
 
 
 def daily_bars(lake: Lake, partition: Partition) -> pa.Table | None:
