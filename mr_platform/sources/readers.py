@@ -27,6 +27,7 @@ MAX_TEXT_BYTES = 2 << 30
 MAX_ROWS = 50_000_000
 _SQLITE = (".db", ".sqlite", ".sqlite3")
 _BLOCK = 1 << 22
+_HEAD_BYTES = 1 << 16
 
 
 def expand(paths: Sequence[Path], profile: Profile) -> list[Path]:
@@ -63,6 +64,27 @@ def read_file(path: Path, profile: Profile) -> list[pl.DataFrame]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise _unreadable(path, error, "a text file is UTF-8 with one record a line") from error
     return frames
+
+
+def text_columns(path: Path, profile: Profile) -> list[str] | None:
+    """Column names of a text file as the profile's dialect reads them, from its first lines; None for other files.
+
+    Lets a file of another layout be told from a broken one before it is read.
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes[-1:] not in ([".csv"], [".txt"], [".gz"]):
+        return None
+    try:
+        with path.open("rb") as raw:
+            stream = gzip.GzipFile(fileobj=raw) if suffixes[-1] == ".gz" else raw
+            lines = stream.read(_HEAD_BYTES).decode("utf-8-sig", errors="replace").splitlines()
+    except (OSError, EOFError, zlib.error):
+        return None
+    if len(lines) <= profile.csv.skip_lines:
+        return None
+    first = next(csv.reader([lines[profile.csv.skip_lines]], delimiter=profile.csv.delimiter), [])
+    given = list(profile.csv.names)
+    return given if given and len(first) == len(given) and first != given else _header(first, profile)
 
 
 def _parquet(path: Path) -> pl.DataFrame:

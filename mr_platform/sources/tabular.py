@@ -23,7 +23,7 @@ from mr_platform.errors import MrError, SourceError, UsageError
 from mr_platform.market.instruments import instrument
 from mr_platform.sources.moments import present, read_moments
 from mr_platform.sources.profile import Profile, load_profiles
-from mr_platform.sources.readers import expand, read_file
+from mr_platform.sources.readers import expand, read_file, text_columns
 
 _log = logs.get("sources.tabular")
 
@@ -120,8 +120,13 @@ def missing_columns(profile: Profile, columns: Sequence[str], facts: Mapping[str
 
 
 def fitting_profiles(columns: Sequence[str], path: Path) -> list[str]:
-    """Names of the profiles whose columns a file has."""
-    return [p.name for p in load_profiles().values() if not missing_columns(p, columns, path_facts(p, path))]
+    """Names of the profiles whose columns a file has, each reading a text file in its own dialect."""
+    fitting = []
+    for profile in load_profiles().values():
+        seen = text_columns(path, profile) or columns
+        if not missing_columns(profile, seen, path_facts(profile, path)):
+            fitting.append(profile.name)
+    return fitting
 
 
 def path_facts(profile: Profile, path: Path) -> dict[str, str]:
@@ -181,6 +186,9 @@ def _split(
     profile: Profile, path: Path, symbol: str | None, trade_date: date | None
 ) -> list[tuple[tuple[str, date], pl.DataFrame]]:
     facts = path_facts(profile, path) | dict(profile.fixed)
+    header = text_columns(path, profile)
+    if header is not None and missing_columns(profile, header, facts):
+        raise _misfit(profile, path, header, missing_columns(profile, header, facts))
     tables = read_file(path, profile)
     fitting = [table for table in tables if not missing_columns(profile, table.columns, facts)]
     if not fitting:

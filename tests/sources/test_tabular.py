@@ -144,6 +144,8 @@ def test_the_website_s_columns_are_told_apart_by_the_side_of_the_strike(tmp_path
     path.parent.mkdir()
     row = ',8,-,74.83,-,"3,921.15","4,011.25","20,100.00",0.15,0.20,0.15,106.67,"43,894","19,421",\n'
     path.write_text("\ufeff" + WEBSITE + row, encoding="utf-8")
+    with pytest.raises(SourceError, match="nse_website_download"):
+        read_raw(load_profile("nse_bars_1min"), [path])
     (day,) = read_raw(load_profile("nse_website_download"), [path])
     values = day.table.to_pylist()[0]
     assert (values["CALLS OI"], values["STRIKE"], values["PUTS OI"]) == ("8", "20,100.00", "19,421")
