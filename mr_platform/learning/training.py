@@ -262,7 +262,9 @@ def _describe(
         parameters_digest=settings.digest(),
         code_version=_code_version(),
         metrics=_headline(evaluation),
-        baselines={n: {b.name: plain(asdict(b)) for b in (*t.baselines, t.control)} for n, t in evaluation.targets.items()},
+        baselines={
+            n: {b.name: plain(asdict(b)) for b in (*t.baselines, t.control)} for n, t in evaluation.targets.items()
+        },
         signature=signature,
     )
 

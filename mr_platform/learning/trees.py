@@ -5,7 +5,7 @@ Summation runs in scikit-learn's order, so the raw scores are its own bits; the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,8 +37,11 @@ class FlatTrees:
     value: Floats
 
     @staticmethod
-    def from_sklearn(model: Any) -> FlatTrees:
-        """From a fitted HistGradientBoostingClassifier with numeric features only."""
+    def from_sklearn(model: Any, cuts: Sequence[Floats]) -> FlatTrees:
+        """From a HistGradientBoostingClassifier fitted on bin codes, with the cuts of each column's bins.
+
+        A threshold on codes becomes the cut it stands for, so that the trees read the inputs themselves.
+        """
         parts: dict[str, list[NDArray[Any]]] = {
             name: [] for name in ("feature", "threshold", "left", "right", "missing_left", "value")
         }
@@ -48,7 +51,16 @@ class FlatTrees:
                 nodes = predictor.nodes
                 leaf = nodes["is_leaf"].astype(bool)
                 parts["feature"].append(np.where(leaf, _LEAF, nodes["feature_idx"]).astype(np.int32))
-                parts["threshold"].append(np.where(leaf, 0.0, nodes["num_threshold"]))
+                parts["threshold"].append(
+                    np.array(
+                        [
+                            0.0 if end else _cut(cuts[column], code)
+                            for end, column, code in zip(
+                                leaf, nodes["feature_idx"], nodes["num_threshold"], strict=True
+                            )
+                        ]
+                    )
+                )
                 parts["left"].append(np.where(leaf, 0, nodes["left"].astype(np.int64) + offset).astype(np.int32))
                 parts["right"].append(np.where(leaf, 0, nodes["right"].astype(np.int64) + offset).astype(np.int32))
                 parts["missing_left"].append(np.where(leaf, 0, nodes["missing_go_to_left"]).astype(np.uint8))
@@ -92,6 +104,11 @@ class FlatTrees:
     def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> FlatTrees:
         """The inverse of ``arrays``."""
         return FlatTrees(**{name: arrays[name] for name in FlatTrees.__dataclass_fields__})
+
+
+def _cut(cuts: Floats, code: float) -> float:
+    """The value x for which (code of x) <= code; infinite where the split is between present and missing."""
+    return float(cuts[int(code)]) if np.isfinite(code) else float(code)
 
 
 def softmax(raw: Floats) -> Floats:

@@ -25,7 +25,7 @@ from mr_platform.learning.baselines import (
 )
 from mr_platform.learning.calibration import Calibration
 from mr_platform.learning.dataset import NO_CLASS, build_dataset
-from mr_platform.learning.heads import LinearScores, fit_head, fit_logistic, fit_trees
+from mr_platform.learning.heads import LinearScores, bin_codes, fit_head, fit_logistic, fit_trees
 from mr_platform.learning.hmm import GaussianHmm, fit_hmm, initial_hmm
 from mr_platform.learning.metrics import log_loss
 from mr_platform.learning.parameters import LogisticCandidate, TreesCandidate
@@ -52,16 +52,17 @@ def dataset(made, name: str = "regime_h12"):
 @pytest.mark.parametrize("k", [2, 3, 8])
 def test_flat_trees_equal_scikit_learn(k: int) -> None:
     x, y, weight = sample(k)
-    fitted = fit_trees(TREES, x, y, weight, seed=4)
+    x[:, 6] = np.nan  # an input that never came
+    fitted, cuts = fit_trees(TREES, x, y, weight, seed=4)
     fresh = np.random.default_rng(1).normal(size=(300, 7)) * 3
     fresh[::7, 2] = np.nan
     fresh[5, 0], fresh[6, 0] = np.inf, -np.inf
-    flat = FlatTrees.from_sklearn(fitted)
+    flat = FlatTrees.from_sklearn(fitted, cuts)
     threshold = flat.threshold[0]
     fresh[8, flat.feature[0]] = threshold  # the cut itself goes left
-    finite = np.where(np.isinf(fresh), np.sign(fresh) * 1e30, fresh)
-    assert np.abs(flat.predict_proba(finite) - fitted.predict_proba(finite)).max() <= 1e-12
-    assert np.array_equal(flat.raw(finite), fitted._raw_predict(finite))
+    codes = bin_codes(fresh, cuts)
+    assert np.abs(flat.predict_proba(fresh) - fitted.predict_proba(codes)).max() <= 1e-12
+    assert np.array_equal(flat.raw(fresh), fitted._raw_predict(codes))
 
 
 @pytest.mark.parametrize("k", [2, 8])
