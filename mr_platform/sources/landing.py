@@ -7,7 +7,9 @@ twice, or the same file under another name, adds nothing; a file that has grown 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -75,7 +77,10 @@ def collect(
     key = (partition.symbol, partition.trade_date)
     known, before = _taken(lake, profile, partition)
     fresh: list[tuple[str, Landed]] = []
-    for name, landed in _scan(landing, profile):
+    _recall(lake, landing, profile)
+    scanned = list(_scan(landing, profile))
+    _remember(lake, landing, profile)
+    for name, landed in scanned:
         if isinstance(landed, str) or key not in landed.spans or known.get(name) == landed.digest:
             continue
         if until is None or landed.spans[key][0] < until:
@@ -97,6 +102,39 @@ def landed_days(landing: Path, profile_name: str) -> list[Partition]:
     profile = load_profile(profile_name)
     whole = (landed for _, landed in _scan(landing, profile) if isinstance(landed, Landed))
     return sorted({Partition(*key) for landed in whole for key in landed.spans})
+
+
+def _recall(lake: Lake, landing: Path, profile: Profile) -> None:
+    """What earlier processes found in the files: each bar's run is a new process and must not read the day anew."""
+    with suppress(MissingPartition):
+        for name, (size, changed, digest, spans) in json.loads(lake.get_object(_index_name(profile))).items():
+            mark = (profile.name, str(landing / profile.name / name), size, changed)
+            found = {_parse_key(key): (_at(first), _at(last)) for key, (first, last) in spans.items()}
+            _seen.setdefault(mark, Landed(found, digest))
+
+
+def _remember(lake: Lake, landing: Path, profile: Profile) -> None:
+    folder = landing / profile.name
+    index = {}
+    for (name, path, size, changed), landed in sorted(_seen.items()):
+        if name == profile.name and isinstance(landed, Landed) and Path(path).is_relative_to(folder):
+            spans = {f"{s}|{d}": [a.isoformat(), b.isoformat()] for (s, d), (a, b) in sorted(landed.spans.items())}
+            index[Path(path).relative_to(folder).as_posix()] = (size, changed, landed.digest, spans)
+    if index:
+        lake.put_object(_index_name(profile), json.dumps(index, separators=(",", ":")).encode())
+
+
+def _index_name(profile: Profile) -> str:
+    return f"landing/{profile.name}.json"
+
+
+def _parse_key(text: str) -> tuple[str, date]:
+    partition = Partition.parse(text)
+    return partition.symbol, partition.trade_date
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def _key(day: RawDay) -> tuple[str, date]:

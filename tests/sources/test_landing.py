@@ -85,3 +85,23 @@ def test_only_the_symbol_day_asked_for_is_taken_and_nothing_from_until_on(landin
     assert lake.partitions("raw/option_chain") == [DAY]
     assert collect(lake, landing, LIVE, DAY) == 1
     assert landed_days(landing, LIVE) == [Partition("BANKNIFTY", DAY.trade_date), DAY]
+
+
+def test_a_new_process_reads_only_what_is_new(landing: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mr_platform.sources import landing as room
+
+    frame("10:00:31").write_parquet(landing / LIVE / "a.parquet")
+    frame("10:00:31", symbol="BANKNIFTY").write_parquet(landing / LIVE / "b.parquet")
+    assert collect(lake, landing, LIVE, DAY) == 1
+    frame("10:01:31").write_parquet(landing / LIVE / "c.parquet")
+    room._seen.clear()
+    read: list[str] = []
+    real = room.read_files
+
+    def counted(profile, paths, **more):
+        read.extend(path.name for path in paths)
+        return real(profile, paths, **more)
+
+    monkeypatch.setattr(room, "read_files", counted)
+    assert collect(lake, landing, LIVE, DAY) == 1
+    assert read == ["c.parquet"]
