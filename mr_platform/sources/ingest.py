@@ -125,8 +125,9 @@ def take_up(lake: Lake, day: RawDay) -> IngestRow:
                     partition, day, index.raw_rows, index.bars.num_rows, index.quarantine.num_rows, index.reason
                 )
             instrument(day.symbol)
-            publish_raw(lake, profile, partition, day.table)
-            result = rebuild(lake, partition)
+            table = publish_raw(lake, profile, partition, day.table)
+            alone = lake.sources(RAW["chain"], partition) == [profile.name]
+            result = rebuild(lake, partition, raws=[table] if alone else None)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             # rows that no rule foresaw: said with their place, and the lake stays as it was
             return _refused(day, f"the rows cannot be read as profile {day.source} says: {error}")
@@ -147,13 +148,14 @@ def take_up(lake: Lake, day: RawDay) -> IngestRow:
     )
 
 
-def publish_raw(lake: Lake, profile: Profile, partition: Partition, table: pa.Table) -> bool:
-    """Lay a delivery over what the source said before; whether anything changed."""
+def publish_raw(lake: Lake, profile: Profile, partition: Partition, table: pa.Table) -> pa.Table:
+    """Lay a delivery over what the source said before, and publish; all that the source says now."""
     name = RAW[profile.kind]
     # an unreadable old object is replaced by the new delivery
     with suppress(MissingPartition, CorruptPartition):
         table = merge_raw(lake.read(name, partition, source=profile.name), table)
-    return lake.publish(name, partition, table, source=profile.name, metadata=_metadata(table)).changed
+    lake.publish(name, partition, table, source=profile.name, metadata=_metadata(table))
+    return table
 
 
 def raw_sources(lake: Lake, kind: str, partition: Partition) -> list[pa.Table]:
@@ -161,14 +163,19 @@ def raw_sources(lake: Lake, kind: str, partition: Partition) -> list[pa.Table]:
     return [lake.read(RAW[kind], partition, source=source) for source in lake.sources(RAW[kind], partition)]
 
 
-def core_of(lake: Lake, partition: Partition, *, as_of: datetime | None = None) -> CoreResult:
-    """Core of a symbol-day from everything raw says of it (and the index where it is there), nothing published."""
+def core_of(
+    lake: Lake, partition: Partition, *, as_of: datetime | None = None, raws: Sequence[pa.Table] | None = None
+) -> CoreResult:
+    """Core of a symbol-day from everything raw says of it (and the index where it is there), nothing published.
+
+    ``raws`` are all its raw tables, where the caller has just published them.
+    """
     session = nse_calendar().session(partition.trade_date)
     index = None
     with suppress(MissingPartition):
         index = lake.read(INDEX, partition)
     return build_core(
-        raw_sources(lake, "chain", partition),
+        raw_sources(lake, "chain", partition) if raws is None else raws,
         session,
         instrument(partition.symbol),
         index_bars=index,
@@ -193,9 +200,11 @@ def _trailing_rows(lake: Lake, partition: Partition) -> list[int]:
     return rows[::-1]
 
 
-def rebuild(lake: Lake, partition: Partition, *, as_of: datetime | None = None) -> CoreResult:
-    """Core, quarantine and quality report of a symbol-day anew from raw, published."""
-    result = core_of(lake, partition, as_of=as_of)
+def rebuild(
+    lake: Lake, partition: Partition, *, as_of: datetime | None = None, raws: Sequence[pa.Table] | None = None
+) -> CoreResult:
+    """Core, quarantine and quality report of a symbol-day anew from raw, published; ``raws`` as for `core_of`."""
+    result = core_of(lake, partition, as_of=as_of, raws=raws)
     lake.publish(QUARANTINE, partition, result.quarantine)
     lake.publish(QUALITY, partition, result.quality.table())
     lake.publish(CHAIN, partition, result.core, metadata=_metadata(result.core))
