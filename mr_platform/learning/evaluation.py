@@ -166,6 +166,7 @@ def evaluate_target(
                 forward=data.task.forward,
                 accuracy=scored[MODEL].accuracy,
                 mcc=scored[MODEL].mcc,
+                best_baseline=best.accuracy,
                 parameters=parameters,
             )
             if target.name == "regime"
