@@ -23,7 +23,7 @@ from assets.checks import (
     core_checks,
 )
 from assets.materialise import Outcome, Output, as_of, station_assets
-from assets.partitions import earlier_sessions, symbol_days
+from assets.partitions import symbol_days
 from assets.pictures import quality_heat_map
 from mr_platform.environments import Environment
 from mr_platform.lake.layout import Partition
@@ -60,7 +60,7 @@ def core_assets(environment: Environment) -> list[dg.AssetsDefinition]:
     context = Output(
         "core/daily_context",
         "What later days may know of this one: OHLC, closes, tails and sketches of the symbol-day.",
-        deps=[CORE, dg.AssetDep(CONTEXT, partition_mapping=earlier_sessions(1))],
+        deps=[CORE],
     )
     return [
         station_assets(

@@ -10,13 +10,10 @@ import dagster as dg
 
 from assets.core import CONTEXT, CORE
 from assets.materialise import Output, as_of, station_assets
-from assets.partitions import earlier_sessions, symbol_days
+from assets.partitions import symbol_days
 from mr_platform.environments import Environment
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
-
-# A feature may remember this many sessions, through their daily contexts.
-MEMORY_SESSIONS = 252
 
 COMPONENTS = {
     "c1": ("features/c1_triple_straddle", "Triple straddle: 120 features of the ATM, ITM1 and OTM1 straddles.")
@@ -26,11 +23,10 @@ COMPONENTS = {
 def feature_assets(environment: Environment) -> list[dg.AssetsDefinition]:
     """One asset per component."""
     partitions = symbol_days(environment)
-    memory = dg.AssetDep(CONTEXT, partition_mapping=earlier_sessions(MEMORY_SESSIONS))
     return [
         station_assets(
             table.replace("/", "_"),
-            [Output(table, description, deps=[CORE, memory], kinds=frozenset({"python", "numba", "parquet"}))],
+            [Output(table, description, deps=[CORE, CONTEXT], kinds=frozenset({"python", "numba", "parquet"}))],
             functools.partial(_publish_features, component),
             partitions,
         )

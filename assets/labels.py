@@ -1,4 +1,8 @@
-"""Layer ``labels``: what the models are asked for, one asset a task. Labels look forward; ``known_ts`` says how far."""
+"""Layer ``labels``: what the models are asked for, one asset a task. Labels look forward; ``known_ts`` says how far.
+
+A label whose forward window the lake does not hold yet is not there yet: the h75 labels of a day wait for the session
+after it, which is why the end of the day works through the session before again.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +14,10 @@ import dagster as dg
 
 from assets.core import CONTEXT
 from assets.materialise import Output, station_assets
-from assets.partitions import earlier_sessions, symbol_days
+from assets.partitions import symbol_days
 from mr_platform.environments import Environment
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
-
-# Quantile cuts of a label come from at most this many sessions before it.
-LABEL_SESSIONS = 252
-# The longest label ends in the session after its own.
-REACHES_INTO_NEXT = frozenset({"h75"})
 
 HORIZONS = {
     "h12": "The regime of the next hour (12 bars of 5 minutes).",
@@ -33,17 +32,12 @@ def label_assets(environment: Environment) -> list[dg.AssetsDefinition]:
     return [
         station_assets(
             f"labels_regime_{horizon}",
-            [Output(f"labels/regime_{horizon}", description, deps=[_sessions(horizon)])],
+            [Output(f"labels/regime_{horizon}", description, deps=[CONTEXT])],
             functools.partial(_publish_labels, horizon),
             partitions,
         )
         for horizon, description in HORIZONS.items()
     ]
-
-
-def _sessions(horizon: str) -> dg.AssetDep:
-    last = 1 if horizon in REACHES_INTO_NEXT else 0
-    return dg.AssetDep(CONTEXT, partition_mapping=earlier_sessions(LABEL_SESSIONS, last=last))
 
 
 def _publish_labels(horizon: str, context: dg.AssetExecutionContext, lake: Lake) -> Callable[[Partition], Any]:

@@ -1,8 +1,13 @@
 """Partitions of the graph: symbol x trade date, one per trading session and underlying.
 
-What belongs here: the partition definition, its mappings to earlier sessions, and the translation between
-Dagster's keys (``NIFTY|2026-11-20``) and the lake's ``Partition``. Never a partition per bar: past about
-100,000 keys the UI and the daemon choke, and a bar is a re-materialisation of its day.
+What belongs here: the partition definition, and the translation between Dagster's keys (``NIFTY|2026-11-20``) and
+the lake's ``Partition``. Never a partition per bar: past about 100,000 keys the UI and the daemon choke, and a bar is
+a re-materialisation of its day.
+
+Days remember earlier days (contexts, label cuts), and yet every dependency maps a key to itself: with a mapping to the
+252 sessions before, Dagster reads a backfill of three days as one of the 252 sessions after them as well. The order
+that memory needs comes from the runs: a run works through its days in date order, layer by layer, and the queue lets
+the runs of a backfill through one at a time, oldest first.
 """
 
 from __future__ import annotations
@@ -52,26 +57,6 @@ def symbol_days(environment: Environment) -> dg.MultiPartitionsDefinition:
         {
             "symbol": dg.StaticPartitionsDefinition(list(partition_symbols(environment))),
             "trade_date": trade_dates(environment),
-        }
-    )
-
-
-def earlier_sessions(sessions: int, *, last: int = -1) -> dg.MultiPartitionMapping:
-    """A symbol-day that reads the ``sessions`` sessions before it, of the same symbol, up to offset ``last``.
-
-    ``last`` -1 ends with the session before, 0 with its own.
-
-    Written down so that a backfill never computes a day whose memory is still being computed.
-    """
-    return dg.MultiPartitionMapping(
-        {
-            "symbol": dg.DimensionPartitionMapping("symbol", dg.IdentityPartitionMapping()),
-            "trade_date": dg.DimensionPartitionMapping(
-                "trade_date",
-                dg.TimeWindowPartitionMapping(
-                    start_offset=-sessions, end_offset=last, allow_nonexistent_upstream_partitions=True
-                ),
-            ),
         }
     )
 

@@ -8,7 +8,6 @@ import pytest
 from assets.partitions import (
     closed_days,
     contiguous,
-    earlier_sessions,
     partition_symbols,
     symbol_days,
     to_partitions,
@@ -103,20 +102,6 @@ def test_closed_days_are_weekends_and_holidays_but_not_special_sessions():
     closed = {day.date() for day in closed_days(nse_calendar(), date(2025, 1, 25))}
     assert {date(2025, 1, 25), date(2025, 1, 26), date(2025, 2, 2), date(2025, 2, 26)} <= closed
     assert date(2025, 2, 1) not in closed
-
-
-def test_memory_of_a_day_is_the_sessions_before_it_of_the_same_symbol(environment):
-    definition = symbol_days(environment)
-    with dg.instance_for_test() as instance:
-        found = earlier_sessions(2).get_upstream_mapped_partitions_result_for_partitions(
-            downstream_partitions_subset=definition.subset_with_partition_keys(["NIFTY|2025-02-03"]),
-            downstream_partitions_def=definition,
-            upstream_partitions_def=definition,
-            current_time=datetime(2025, 2, 10, tzinfo=UTC),
-            dynamic_partitions_store=instance,
-        )
-    keys = sorted(found.partitions_subset.get_partition_keys())
-    assert keys == ["NIFTY|2025-01-31", "NIFTY|2025-02-01"]
 
 
 ORDER = ("NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY")
