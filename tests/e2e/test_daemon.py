@@ -3,13 +3,13 @@
 import json
 import shutil
 import statistics
-import subprocess
 import time
 from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
+from browser import browser
 from orchestrator import wait_for
 
 from mr_platform.lake.layout import Partition
@@ -143,37 +143,21 @@ def test_5_ten_bars_from_landed_file_to_regime_row(floor):
     assert len(set(bars_run(floor))) == len(bars_run(floor)) == 13
 
 
-def test_6_the_ui_shows_the_graph_in_a_browser(floor):
+def test_6_a_person_finds_partitions_and_regimes_in_the_ui(floor):
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("chromium is absent: the UI is not looked at")
     REPORTS.mkdir(parents=True, exist_ok=True)
     pages = {
-        "assets": ("asset-groups", "option_chain"),
-        "partitions": ("assets/regimes/master_regime_analysis?view=partitions", "NIFTY"),
+        "lineage": ("asset-groups", ["raw", "core", "features", "labels", "models", "regimes", "marts"]),
+        "core": ("locations/market_regime/asset-groups/core", ["option_chain", "quarantine", "daily_context"]),
+        "partitions": ("assets/core/option_chain?view=partitions", ["NIFTY", "BANKNIFTY"]),
+        "regimes": ("assets/regimes/master_regime_analysis", ["The regime at each bar"]),
     }
-    for name, (path, word) in pages.items():
-        shot = REPORTS / f"ui_{name}.png"
-        shot.unlink(missing_ok=True)
-        base = [
-            chromium,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--window-size=1600,1000",
-            "--virtual-time-budget=20000",
-            f"--user-data-dir={floor.home.root / ('browser_' + name)}",
-        ]
-        url = f"{floor.dagster.url}/{path}"
-        page = subprocess.run(
-            [*base, "--dump-dom", url], capture_output=True, text=True, timeout=120, check=True
-        ).stdout
-        assert word in page, f"{path} does not show {word}"
-        subprocess.run([*base, f"--screenshot={shot}", url], capture_output=True, timeout=120, check=True)
-        assert shot.read_bytes().startswith(b"\x89PNG")
-        assert shot.stat().st_size > 20_000
+    with browser(chromium, floor.home.root / "browser") as tab:
+        for name, (path, words) in pages.items():
+            tab.open(f"{floor.dagster.url}/{path}", words[0])
+            for word in words:
+                tab.wait(word, 30)
+            tab.picture(REPORTS / f"ui_{name}.png")
+            assert (REPORTS / f"ui_{name}.png").stat().st_size > 20_000
