@@ -116,7 +116,7 @@ def fill(lake: Lake) -> None:
         "stage": "champion",
         "metrics": json.dumps({"targets": {"regime": {"accuracy": 0.6, "mcc": 0.4}}}),
         "baselines": json.dumps(
-            {"regime": {"majority": {"accuracy": 0.3}, "persistence": {"accuracy": 0.5}, "control": {"accuracy": 0.9}}}
+            {"regime": {"majority": {"accuracy": 0.3}, "persistence": {"accuracy": 0.5}, "shuffled": {"accuracy": 0.9}}}
         ),
     }
     lake.publish(ML_MODEL_METADATA.name, Partition("ALL", DAY), rows_of(ML_MODEL_METADATA, [model]))
@@ -196,7 +196,7 @@ def test_a_model_stands_beside_every_baseline_and_the_control_is_none(built):
         "SELECT entrant, accuracy, mcc, round(accuracy_over_best_baseline, 4), round(skill, 4) "
         "FROM marts.mart_model_performance ORDER BY entrant",
     ) == [
-        ("control", 0.9, None, 0.4, 0.8),
+        ("shuffled", 0.9, None, 0.4, 0.8),
         ("majority", 0.3, None, -0.2, -0.4),
         ("model", 0.6, 0.4, 0.1, 0.2),
         ("persistence", 0.5, None, 0.0, 0.0),

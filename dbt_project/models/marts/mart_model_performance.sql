@@ -33,7 +33,7 @@ scored as (
 best as (
     select model_version, target, max(accuracy) as accuracy
     from scored
-    where entrant not in ('model', 'control')
+    where entrant not in ('model', 'shuffled')
     group by model_version, target
 )
 

@@ -1,3 +1,6 @@
+{{ config(materialized="table") }}
+-- an aggregate over every bar: kept, so that its tests and marts do not each read the lake again
+
 select
     symbol,
     {{ trade_date_of('ts') }} as trade_date,
