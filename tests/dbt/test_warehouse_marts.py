@@ -196,10 +196,10 @@ def test_a_model_stands_beside_every_baseline_and_the_control_is_none(built):
         "SELECT entrant, accuracy, mcc, round(accuracy_over_best_baseline, 4), round(skill, 4) "
         "FROM marts.mart_model_performance ORDER BY entrant",
     ) == [
-        ("shuffled", 0.9, None, 0.4, 0.8),
         ("majority", 0.3, None, -0.2, -0.4),
         ("model", 0.6, 0.4, 0.1, 0.2),
         ("persistence", 0.5, None, 0.0, 0.0),
+        ("shuffled", 0.9, None, 0.4, 0.8),
     ]
 
 
