@@ -68,15 +68,17 @@ def partition_path(table: str, partition: Partition, source: str = "") -> PurePo
     return path / f"symbol={checked_name(partition.symbol, 'symbol')}" / f"trade_date={partition.trade_date}.parquet"
 
 
-def parse_path(path: PurePosixPath) -> tuple[str, Partition] | None:
-    """Source (or "") and partition of a path below a table's folder; None for anything else."""
-    parts = path.parts
-    if not 2 <= len(parts) <= 3 or not parts[-1].endswith(".parquet"):
-        return None
-    fields = dict(part.partition("=")[::2] for part in (*parts[:-1], parts[-1].removesuffix(".parquet")))
-    if not {"symbol", "trade_date"} <= set(fields):
+def parse_path(source: str, symbol: str, file: str) -> tuple[str, Partition] | None:
+    """Source (or "") and partition from the parts of a path below a table's folder; None for anything else.
+
+    ``source`` is "source=S" or "", ``symbol`` is "symbol=X", ``file`` is "trade_date=YYYY-MM-DD.parquet".
+    """
+    prefix, day = "trade_date=", file.removesuffix(".parquet")
+    if not symbol.startswith("symbol=") or not file.endswith(".parquet") or not day.startswith(prefix):
         return None
     try:
-        return fields.get("source", ""), Partition(fields["symbol"], date.fromisoformat(fields["trade_date"]))
+        return source.removeprefix("source="), Partition(
+            symbol.removeprefix("symbol="), date.fromisoformat(day[len(prefix) :])
+        )
     except ValueError:
         return None

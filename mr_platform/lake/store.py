@@ -123,11 +123,7 @@ class Lake:
 
     def partitions(self, table: str, *, symbol: str | None = None, source: str | None = None) -> list[Partition]:
         """Published partitions of a table in order of symbol and date; of one source, or of all."""
-        found = {
-            partition
-            for name, partition in self._walk(table)
-            if (symbol is None or partition.symbol == symbol) and (source is None or name == source)
-        }
+        found = {partition for name, partition in self._walk(table, symbol) if source is None or name == source}
         return sorted(found)
 
     def sources(self, table: str, partition: Partition) -> list[str]:
@@ -169,12 +165,17 @@ class Lake:
             if path.is_file() and not path.name.startswith(".")
         )
 
-    def _walk(self, table: str) -> Iterator[tuple[str, Partition]]:
-        base = self.root / table
-        for path in base.glob("**/trade_date=*.parquet"):
-            parsed = parse_path(PurePosixPath(path.relative_to(base).as_posix()))
-            if parsed is not None:
-                yield parsed
+    def _walk(self, table: str, symbol: str | None = None) -> Iterator[tuple[str, Partition]]:
+        """Source (or "") and partition of every published object of a table, or of one symbol's."""
+        for folder in _folders(self.root / table):
+            sources = _folders(folder) if folder.name.startswith("source=") else [folder]
+            for at in sources:
+                if symbol is not None and at.name != f"symbol={symbol}":
+                    continue
+                for name in (entry.name for entry in os.scandir(at)):
+                    parsed = parse_path(folder.name if at is not folder else "", at.name, name)
+                    if parsed is not None:
+                        yield parsed
 
     def _object_path(self, name: str) -> Path:
         parts = PurePosixPath(name).parts
@@ -209,6 +210,13 @@ class Lake:
             place=str(self.root),
             remedy=f"ingest or materialise it first (published there: {near})",
         )
+
+
+def _folders(base: Path) -> list[Path]:
+    try:
+        return [Path(entry.path) for entry in os.scandir(base) if entry.is_dir()]
+    except FileNotFoundError:
+        return []
 
 
 def _acting(metadata: Mapping[str, str]) -> dict[str, str]:

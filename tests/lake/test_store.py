@@ -105,8 +105,21 @@ def test_a_document_that_would_leave_the_lake_is_refused(lake: Lake, name: str) 
 
 
 def test_paths_parse_back() -> None:
-    assert parse_path(partition_path(TABLE, DAY, "nse").relative_to(TABLE)) == ("nse", DAY)
-    assert parse_path(partition_path(TABLE, DAY).relative_to(TABLE)) == ("", DAY)
+    assert parse_path(*partition_path(TABLE, DAY, "nse").relative_to(TABLE).parts) == ("nse", DAY)
+    assert parse_path("", *partition_path(TABLE, DAY).relative_to(TABLE).parts) == ("", DAY)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("", "symbol=NIFTY", "trade_date=2022-13-01.parquet"),
+        ("", "symbol=NIFTY", ".trade_date=2022-11-01.parquet.lock"),
+        ("", "symbol=NIFTY", "notes.txt"),
+        ("", "NIFTY", "trade_date=2022-11-01.parquet"),
+    ],
+)
+def test_anything_else_is_no_partition(parts: tuple[str, str, str]) -> None:
+    assert parse_path(*parts) is None
 
 
 def test_documents_round_trip(lake: Lake) -> None:
