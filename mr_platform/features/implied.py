@@ -15,8 +15,9 @@ LOWEST, HIGHEST = 0.01, 3.0
 def atm_implied_volatility(chain: OptionChainDay, series: SessionSeries) -> NDArray[np.float64]:
     """Black-76 implied volatility at the ATM strike on the nearest expiry's forward, decimal per year [M].
 
-    Mean of call and put; where one of them has none, linear in strike between ITM1 and OTM1 if both legs of both have
-    one. NaN otherwise, and outside [0.01, 3].
+    Mean of call and put; where one of them has none, linear in log-moneyness between ITM1 and OTM1 if both legs of
+    both have one (strikes further off say nothing about the money in the last minutes before expiry: a real smile went
+    from 0.1 to 0.8 within four steps). NaN otherwise. A leg's volatility outside [0.01, 3] is none.
     """
     out = np.full(series.minutes.size, np.nan)
     at = np.flatnonzero((series.expiry >= 0) & (series.strikes[:, 0] >= 0))
@@ -37,6 +38,7 @@ def atm_implied_volatility(chain: OptionChainDay, series: SessionSeries) -> NDAr
         pair[(pair < LOWEST) | (pair > HIGHEST)] = np.nan
         per_strike.append((strike, pair.mean(axis=0)))
     (middle, atm), (low, itm1), (high, otm1) = per_strike
-    between = itm1 + (otm1 - itm1) * (middle - low) / (high - low)
+    # ln(K / F): the forward drops out of the differences
+    between = itm1 + (otm1 - itm1) * np.log(middle / low) / np.log(high / low)
     out[at] = np.where(np.isnan(atm), between, atm)
     return out
