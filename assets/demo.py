@@ -229,7 +229,9 @@ def page(document: Mapping[str, Any]) -> list[str]:
 def _model_lines(name: str, model: Mapping[str, Any]) -> list[str]:
     if not model:
         return [f"Model           {name}: not trained"]
-    return [f"Model           {name}: " + ", ".join(f"{key} {value}" for key, value in model.items())]
+    head = f"Model           {name}: {model.get('version', '')} {model.get('verdict', '')}".rstrip()
+    told = str(model.get("table", "")).strip("`\n").splitlines()
+    return [head, *(f"    {line}" for line in told)]
 
 
 if __name__ == "__main__":

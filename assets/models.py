@@ -56,7 +56,8 @@ def _model(horizon: str, description: str) -> dg.AssetsDefinition:
             report = stations.train_model(opened, task, symbols, until=until)
         except MrError as error:
             raise dg.Failure(description=str(error), allow_retries=False) from error
-        found = {name: plain(value) for name, value in sorted(report.details.items())}
+        found = {name: plain(value) for name, value in sorted(report.details.items()) if name != "table"}
+        found["table"] = dg.MetadataValue.md(f"```\n{report.details.get('table', '')}\n```")
         return dg.MaterializeResult(
             metadata={
                 "digest": report.digest,
