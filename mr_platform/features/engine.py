@@ -18,7 +18,7 @@ from mr_platform.features.component import AdaptiveComponent, ComponentOutput, S
 from mr_platform.features.memory import DailyContext
 from mr_platform.features.series import SessionSeries, session_series
 from mr_platform.kernels.engine import engine as kernels_of
-from mr_platform.market.chain import OptionChainDay
+from mr_platform.market.chain import LONGEST_DTE, OptionChainDay
 from mr_platform.market.sessions import Session
 
 _EXPIRIES_READ = 1
@@ -164,7 +164,7 @@ class FeatureStream:
             )
         self._rows = rows if self._rows is None else pa.concat_tables([self._rows, rows])
         chain = OptionChainDay.from_core(
-            self._rows, self.session, symbol=self._symbol, max_expiries=_EXPIRIES_READ
+            self._rows, self.session, symbol=self._symbol, max_dte=LONGEST_DTE, max_expiries=_EXPIRIES_READ
         ).until(until)
         series = session_series(chain, self.session.n_bars, using=self._kernels)
         start, self._done = self._done, stop

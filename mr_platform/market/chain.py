@@ -29,6 +29,9 @@ FUTURE_OPEN, FUTURE_HIGH, FUTURE_LOW, FUTURE_CLOSE, FUTURE_VOLUME, FUTURE_OI = r
 LEG_FIELDS: Final = ("open", "high", "low", "close", "volume", "oi", "iv")
 FUTURE_FIELDS: Final = ("open", "high", "low", "close", "volume", "oi")
 
+LONGEST_DTE: Final = 365
+"""Calendar days to expiry at which the farthest of the ranges 0-7, 8-30, 31+ ends."""
+
 _IST_MINUTES = 330
 _EXPIRY_SECOND = (15 * 60 + 30) * 60
 """Index options stop trading and settle at 15:30 of their expiry date."""
@@ -129,6 +132,8 @@ class OptionChainDay:
 
         Kept are expiries of 0 to ``max_dte`` days; an expiry's rows are kept in a minute only while it is among the
         ``max_expiries`` nearest seen up to that minute (so a later listing cannot change an earlier minute).
+        The default of ``max_dte`` covers the specific days 0..90; who reads the nearest expiry alone, however far it
+        lies, passes ``LONGEST_DTE``.
         ``symbol`` and ``strike_step`` default to the table's own symbol and the instrument's step.
         DataError: a column or a key is missing, a bar outside the session, a repeated (ts, expiry, strike).
         """

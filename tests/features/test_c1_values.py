@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
@@ -352,6 +352,16 @@ def test_features_of_an_evening_session_cover_its_bars() -> None:
     session = Session(TUESDAY, "muhurat", ((time(9, 15), time(9, 17)),))
     frame = compute_features(roll_core(), session)
     assert frame.minutes.tolist() == [555, 556] and frame.values.shape == (2, 120)
+
+
+@pytest.mark.parametrize(("dte", "seen"), [(365, 365), (366, -1)])
+def test_the_nearest_expiry_counts_up_to_a_year_ahead(dte: int, seen: int) -> None:
+    rows = roll_core()
+    expiry = pa.array([TUESDAY + timedelta(days=dte)] * rows.num_rows)
+    rows = rows.set_column(rows.schema.get_field_index("expiry"), "expiry", expiry)
+    frame = compute_features(rows, Session(TUESDAY, "ordinary", (ORDINARY_WINDOW,)), until=556)
+    assert frame.dte.tolist() == [seen, seen]
+    assert np.isfinite(frame.score("c1")).tolist() == [seen > 0] * 2
 
 
 def test_technical_scores_of_given_prices() -> None:

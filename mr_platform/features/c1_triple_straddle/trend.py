@@ -41,7 +41,8 @@ def ema() -> Iterator[FeatureSpec]:
         yield spec(
             "ema",
             f"score_{a}",
-            f"order of price and EMAs of the {a} straddle: .30 short + .30 medium + .25 long + .15 trend",
+            f"order of price and EMAs of the {a} straddle: .30 short + .30 medium + .25 long + .15 trend, "
+            "over the parts whose EMAs are warm",
             unit="score",
             bounds=UNIT,
             warmup=50,
