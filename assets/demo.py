@@ -27,6 +27,7 @@ from assets.jobs import END_OF_DAY_JOB
 from assets.replay import Replay, replay_session
 from assets.session import Opened, opened
 from mr_platform import logs
+from mr_platform.features.catalogue import catalogue
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 from mr_platform.market.sessions import nse_calendar
@@ -66,7 +67,8 @@ def _show(options: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
         at.graph.timed("embedded market", lambda: _generate(root / "market", config, days, workers, before, last))
         at.graph.timed("ingest", lambda: _ingest(at.lake, before[0], last[0], workers))
         partitions = chosen(at.lake, SYMBOLS, days[0], days[-2])
-        at.graph.run_to_regimes(at.lake, partitions)
+        # the models see three quarters of the sessions; the rest is answered by models that have not seen it
+        at.graph.run_to_regimes(at.lake, partitions, train_until=days[len(days) * 3 // 4])
         played: list[Replay] = []
         at.graph.timed("live session", lambda: _replay(at, clock, days[-1], last[0], options.replay_seconds, played))
         at.graph.timed("end of the day", lambda: [_end_of_day(at, days[-2:])])
@@ -140,7 +142,7 @@ def _document(at: Opened, config: EmbeddedMarket, days: Sequence[date], played: 
             "quarantined": sum(row["quarantined_rows"] for row in first),
         },
         "quarantine": quarantine_by_rule(at.lake, partitions),
-        "features": {"columns": features.num_columns, "rows_a_day": features.num_rows},
+        "features": {"columns": len(catalogue()), "rows_a_day": features.num_rows},
         "models": {name: _model(at, name) for name in MODELS},
         "refused": at.graph.refused,
         "regimes": regime_shares(at.lake, partitions),
@@ -220,8 +222,7 @@ def page(document: Mapping[str, Any]) -> list[str]:
         f"  mr ui --home {document['home']}",
         "      assets, partitions, checks, pictures; materialise one yourself",
         f"  mr regime --home {document['home']} --symbol NIFTY --date {days['last']} --picture regimes.png",
-        f"  duckdb -readonly {document['home']}/warehouse/market_regime.duckdb "
-        '"SELECT * FROM marts.mart_regime_daily LIMIT 20"',
+        f'  mr query --home {document["home"]} "SELECT * FROM marts.mart_regime_daily LIMIT 20"',
     ]
     return lines
 

@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import dagster as dg
 
 from assets.intraday import RANGE_END_TAG, RANGE_START_TAG
+from assets.metadata import quality_metadata, shown_path
 from assets.partitions import contiguous, partition_symbols
 from mr_platform.environments import Environment
 from mr_platform.errors import DataError, UsageError
@@ -24,6 +26,7 @@ from mr_platform.market.sessions import nse_calendar
 # In this process Dagster's own log lines would drown the result; errors are raised.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
+CORE_TABLE = "core/option_chain"
 INGESTED = ("raw/option_chain", "core/option_chain", "core/quarantine", "core/quality_report")
 BEFORE_MODELS = ("core/daily_context", "features/c1_triple_straddle")
 LABELS = ("labels/regime_h12", "labels/regime_h75", "labels/regime_nowcast")
@@ -96,10 +99,16 @@ class Graph:
         self.refused: dict[str, str] = {}
         self.on_stage: Callable[[Stage], None] = lambda stage: None
 
-    def run(self, job: str, assets: Sequence[str], tags: Mapping[str, str]) -> dg.ExecuteInProcessResult:
-        """One run of ``assets`` of a job; DataError with the first failure of the run."""
+    def run(
+        self, job: str, assets: Sequence[str], tags: Mapping[str, str], config: Mapping[str, Any] | None = None
+    ) -> dg.ExecuteInProcessResult:
+        """One run of ``assets`` of a job; DataError with the first failure of the run.
+
+        ``config`` by asset: what its own config class takes.
+        """
+        ops = {name.replace("/", "__"): {"config": dict(given)} for name, given in (config or {}).items()}
         result = self.defs.resolve_job_def(job).execute_in_process(
-            run_config=QUIET,
+            run_config=QUIET | {"ops": ops},
             instance=self.instance,
             tags=dict(tags),
             asset_selection=[dg.AssetKey(name.split("/")) for name in assets] or None,
@@ -125,12 +134,12 @@ class Graph:
         done = work()
         self._close(Stage(name, round(time.perf_counter() - started, 2), len(done)))
 
-    def _train(self) -> list[object]:
+    def _train(self, until: date | None) -> list[object]:
         """Each model for itself: too few sessions for one leaves its rules standing in, and is told of."""
         done: list[object] = []
         for name in MODELS:
             try:
-                done.append(self.run("train", [name], {}))
+                done.append(self.run("train", [name], {}, {name: {"until": until.isoformat() if until else ""}}))
             except RunRefused as refusal:
                 self.refused[name] = str(refusal.value)
         return done
@@ -144,8 +153,12 @@ class Graph:
         self.run_to_regimes(lake, partitions)
         self.stage("marts", "marts", (), [{}])
 
-    def run_to_regimes(self, lake: Lake, partitions: Sequence[Partition]) -> None:
-        """As ``run_all``, up to the regimes."""
+    def run_to_regimes(self, lake: Lake, partitions: Sequence[Partition], *, train_until: date | None = None) -> None:
+        """As ``run_all``, up to the regimes.
+
+        ``train_until``: last session whose labels the models may use (default: the newest). The sessions after it
+        are answered by models that have not seen them.
+        """
         known = partition_symbols(self.environment)
         strangers = sorted({p.symbol for p in partitions} - set(known))
         if strangers:
@@ -167,7 +180,7 @@ class Graph:
         self.timed("record what was ingested", lambda: record_ingested(self.instance, lake, partitions))
         self.stage("context and features", "backfill", BEFORE_MODELS, covers)
         self.stage("labels", "backfill", LABELS, covers)
-        self.timed("models", self._train)
+        self.timed("models", lambda: self._train(train_until))
         self.stage("regimes", "backfill", REGIMES, covers)
 
 
@@ -193,7 +206,8 @@ def record_ingested(instance: dg.DagsterInstance, lake: Lake, partitions: Iterab
                     metadata={
                         "dagster/row_count": sum(item.rows for item in published),
                         "digest": _digest(published),
-                        "path": dg.MetadataValue.path(str(published[0].path)),
+                        "path": shown_path(lake, published[0]),
+                        **(quality_metadata(lake, partition) if table == CORE_TABLE else {}),
                     },
                 )
             )

@@ -12,7 +12,9 @@ import dagster as dg
 
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake, Publication
-from schemas.tables import TABLES
+from schemas.daily_context import DAILY_CONTEXT
+from schemas.labels import LABEL_TABLES
+from schemas.tables import TABLES, TableSchema
 
 if TYPE_CHECKING:
     from assets.materialise import Output
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 def table_metadata(table: str) -> dict[str, Any]:
     """Static metadata of a table: its columns with unit and meaning, its key and its version."""
-    schema = TABLES.get(table)
+    schema = _schema(table)
     if schema is None:
         return {}
     columns = [
@@ -39,6 +41,17 @@ def table_metadata(table: str) -> dict[str, Any]:
     }
 
 
+def _schema(table: str) -> TableSchema | None:
+    """The contract of a table; a component's comes from its catalogue."""
+    if table.startswith("features/"):
+        from mr_platform.features.catalogue import components
+        from mr_platform.features.tables import table_schema
+
+        return next((table_schema(entry.key) for entry in components() if entry.table == table), None)
+    known = {**TABLES, DAILY_CONTEXT.name: DAILY_CONTEXT, **{one.name: one for one in LABEL_TABLES.values()}}
+    return known.get(table)
+
+
 def publication_metadata(
     lake: Lake, output: Output, partition: Partition, published: Publication, report: Any, *, draw: bool
 ) -> dict[str, Any]:
@@ -46,7 +59,7 @@ def publication_metadata(
     metadata: dict[str, Any] = {
         "dagster/row_count": published.rows,
         "digest": published.digest,
-        "path": dg.MetadataValue.path(str(published.path)),
+        "path": shown_path(lake, published),
     }
     if report is not None and getattr(report, "table", None) == output.table:
         metadata["changed"] = bool(report.changed)
@@ -58,6 +71,24 @@ def publication_metadata(
             if drawn is not None:
                 metadata[name] = inline_png(drawn, f"{name} of {partition}")
     return metadata
+
+
+def shown_path(lake: Lake, published: Publication) -> str:
+    """The object's path below the lake: what is the same wherever the home lies."""
+    return published.path.relative_to(lake.root).as_posix()
+
+
+def quality_metadata(lake: Lake, partition: Partition) -> dict[str, Any]:
+    """What validation found in a symbol-day that ``mr ingest`` published: score, coverage, verdict, rules that hit."""
+    if lake.describe("core/quality_report", partition) is None:
+        return {}
+    rows = lake.read("core/quality_report", partition).to_pylist()
+    first = rows[0]
+    return {
+        **{f"found/{name}": first[name] for name in ("raw_rows", "core_rows", "quarantined_rows", "status", "reason")},
+        **{f"found/{name}": float(first[name]) for name in ("coverage", "score")},
+        "found/rules": dg.MetadataValue.json({row["code"]: row["rows"] for row in rows if row["rows"]}),
+    }
 
 
 def inline_png(data: bytes, caption: str) -> dg.MarkdownMetadataValue:

@@ -19,12 +19,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from mr_platform import logs
-from mr_platform.errors import DataError
+from mr_platform.errors import DataError, MissingPartition, UsageError
 from schemas.labels import LABEL_TABLES
 from schemas.migration import MIGRATION_LEDGER
 from schemas.tables import TABLES, TableSchema
@@ -265,3 +265,41 @@ def sources_document() -> str:
 
 if __name__ == "__main__":
     sys.stdout.write(sources_document())
+
+
+def ask(warehouse: Path, sql: str) -> list[dict[str, Any]]:
+    """Rows of one read-only query on a warehouse file, as dictionaries by column.
+
+    MissingPartition where there is no warehouse yet; UsageError with DuckDB's own words for a query that it refuses.
+    """
+    import duckdb
+
+    if not warehouse.is_file():
+        raise MissingPartition(
+            rule="the warehouse has been built",
+            value="no file",
+            place=str(warehouse),
+            remedy="materialise the marts first: mr demo, or mr run",
+        )
+    try:
+        with duckdb.connect(str(warehouse), read_only=True) as connection:
+            statements = connection.extract_statements(sql)
+            kinds = [statement.type for statement in statements]
+            # a COPY reads the warehouse and writes a file: read-only access alone would let it pass
+            if kinds not in ([duckdb.StatementType.SELECT], [duckdb.StatementType.EXPLAIN]):
+                raise UsageError(
+                    rule="one SELECT, DESCRIBE or EXPLAIN",
+                    value=[kind.name for kind in kinds],
+                    place=sql,
+                    remedy="ask one question at a time; to write a file, use mr export or --json",
+                )
+            cursor = connection.execute(statements[0])
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    except duckdb.Error as error:
+        raise UsageError(
+            rule="the query is one that DuckDB can run on the warehouse, reading only",
+            value=str(error).splitlines()[0],
+            place=sql,
+            remedy="tables: staging.stg_*, marts.mart_*; DESCRIBE marts.mart_regime_daily shows columns",
+        ) from error

@@ -114,7 +114,7 @@ def test_each_symbol_day_shows_its_own_rows_digest_and_picture(run, tmp_path):
     assert shown["seconds"].value == 0.25
     assert shown["found/coverage"].value == 0.5
     assert shown["quality"].value == "![quality of NIFTY|2025-02-14](data:image/png;base64,iVBORw==)"
-    assert shown["path"].value == str(tmp_path / "core/option_chain/symbol=NIFTY/trade_date=2025-02-14.parquet")
+    assert shown["path"].value == "core/option_chain/symbol=NIFTY/trade_date=2025-02-14.parquet"
 
 
 def test_whole_days_have_no_moment_and_intraday_runs_pass_theirs_to_every_station(run, stations):
