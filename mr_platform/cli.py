@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mr_platform import logs
-from mr_platform.errors import MrError, UsageError
+from mr_platform.errors import MrError, SourceError, UsageError
 
 if TYPE_CHECKING:
     from mr_platform.lake.layout import Partition
@@ -49,6 +49,10 @@ def main() -> None:
         app(standalone_mode=True)
     except MrError as error:
         sys.stderr.write(f"mr: {error}\n")
+        if "--json" in sys.argv:
+            from mr_platform import exporting
+
+            exporting.print_json(error.as_dict())
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # the reader of our output went away; point stdout elsewhere so that the interpreter's exit stays quiet
@@ -117,6 +121,62 @@ def sources(as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def simulate(
+    out: Annotated[Path, typer.Argument(help="Folder for the files.")],
+    home: HomeOption = DEFAULT_HOME,
+    symbol: Annotated[list[str] | None, typer.Option("--symbol", help="Only these symbols.")] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First trade date.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last trade date, with --on-index.")] = None,
+    sessions: Annotated[int, typer.Option(help="How many sessions.", min=1, max=500)] = 5,
+    seed: Annotated[int | None, typer.Option(help="Seed; the configuration's by default.", min=0)] = None,
+    minutely: Annotated[bool, typer.Option("--minutely", help="One file a minute, as a collector drops them.")] = False,
+    on_index: Annotated[
+        bool, typer.Option("--on-index", help="On the real path of the home's index bars and India VIX.")
+    ] = False,
+) -> None:
+    """Option chains of the embedded market as files: ingest them with the profile platform_chain."""
+    from mr_platform import stations
+
+    if on_index:
+        if not symbol or len(symbol) != 1 or first is None:
+            raise UsageError(
+                rule="options on a real index path are made for one symbol from a date on",
+                value={"symbol": symbol, "from": first},
+                place="mr simulate --on-index",
+                remedy="give --symbol NIFTY --from 2022-11-01, and --to for more than one session",
+            )
+        start, end = parse_date(first), parse_date(last or first)
+        paths = stations.simulate_on_index(
+            _lake(home), out, symbol=_symbol(symbol[0]), first=start, last=end, seed=seed
+        )
+    else:
+        paths = stations.simulate(
+            out,
+            symbols=[_symbol(name) for name in symbol or []],
+            first=parse_date(first) if first is not None else None,
+            sessions=sessions,
+            seed=seed,
+            minutely=minutely,
+        )
+    sys.stderr.write(f"{len(paths)} files below {out}; next: mr ingest platform_chain {out / 'option_chain'}\n")
+
+
+@app.command()
+def docs(
+    out: Annotated[Path, typer.Option("--out", help="FILE.html")],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Documentation of the marts by dbt, as one HTML page: models, columns, tests, lineage. Rebuilds the warehouse."""
+    from mr_platform.environments import Home
+    from mr_platform.warehouse import build_marts, warehouse_file
+
+    if out.suffix != ".html":
+        raise UsageError(rule="the page is an .html file", value=out.name, place="--out", remedy="name it so")
+    rows = build_marts(Home(home).lake, warehouse_file(Home(home).root), docs=out)
+    sys.stderr.write(f"{len(rows)} marts documented in {out}\n")
+
+
+@app.command()
 def ingest(
     profile: Annotated[str, typer.Argument(help="Source profile, see mr sources.")],
     paths: Annotated[list[Path], typer.Argument(help="Files or folders.")],
@@ -128,17 +188,24 @@ def ingest(
 ) -> None:
     """Raw, core and quarantine for each symbol-day found; ends with a table of what happened."""
     from mr_platform import stations
+    from mr_platform.sources.ingest import refused_file
 
-    rows = stations.ingest_files(
-        _lake(home),
-        profile,
-        paths,
-        symbol=_symbol(symbol) if symbol is not None else None,
-        trade_date=parse_date(day) if day is not None else None,
-        workers=workers,
-    )
-    _show([row.as_dict() for row in rows], as_json=as_json, title=f"Ingested by {profile}")
-    if not rows or any(row.status in ("failed", "refused") for row in rows):
+    try:
+        found = stations.ingest_files(
+            _lake(home),
+            profile,
+            paths,
+            symbol=_symbol(symbol) if symbol is not None else None,
+            trade_date=parse_date(day) if day is not None else None,
+            workers=workers,
+        )
+        rows = [row.as_dict() for row in found]
+    except SourceError as error:
+        # nothing could be read at all: the same table, with the one row that says why
+        sys.stderr.write(f"mr: {error}\n")
+        rows = [refused_file(profile, str(error))]
+    _show(rows, as_json=as_json, title=f"Ingested by {profile}")
+    if not rows or any(row["status"] in ("failed", "refused") for row in rows):
         raise typer.Exit(1)
 
 
@@ -232,6 +299,19 @@ def regime(
     if picture is not None:
         exporting.write_bytes(stations.regime_picture(_lake(home), partition), picture)
     exporting.print_json(answer)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT on the warehouse, for example on marts.mart_regime_daily.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the warehouse: one read-only query, its rows as a table or as JSON."""
+    from mr_platform.environments import Home
+    from mr_platform.warehouse import ask, warehouse_file
+
+    _show(ask(warehouse_file(Home(home).root), sql), as_json=as_json, title="")
 
 
 @app.command()

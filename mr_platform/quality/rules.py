@@ -82,7 +82,13 @@ RULES: tuple[Rule, ...] = (
         "a call is not above the forward nor a put above its strike by more than 2 % of the forward and the carry.",
         _BOUNDS,
     ),
-    Rule("key_duplicate", "error", "Duplicate key", "(ts, expiry, strike) occurs once; the first bar stays.", _CHAIN),
+    Rule(
+        "key_duplicate",
+        "error",
+        "Duplicate key",
+        "(ts, expiry, strike) occurs once; the first sound bar stays.",
+        _CHAIN,
+    ),
     Rule("iv_out_of_range", "warn", "IV out of range", "IV lies in [0.01, 3], else it is set null.", _CHAIN),
     Rule("price_zero", "warn", "Price of zero", "a price is above zero, else it is set null.", "NSE tick size 0.05"),
     Rule("spot_not_positive", "warn", "Spot not positive", "spot is above zero, else it is set null.", _CHAIN),
@@ -350,12 +356,10 @@ def _refusals(frame: pl.DataFrame, trade_date: date) -> pl.DataFrame:
     }
     value = pl.lit("")
     for code, names in legs.items():
-        shown = pl.concat_str(
-            (pl.format(f"{name}={{}}", pl.col(name)) for name in names), separator=" ", ignore_nulls=True
-        )
+        shown = pl.concat_str((_said(name) for name in names), separator=" ", ignore_nulls=True)
         value = pl.when(pl.col("!code") == code).then(shown).otherwise(value)
-    strike = pl.format("ts={} expiry={} strike={}", *(pl.col(n).cast(pl.String).fill_null("null") for n in _KEY))
-    value = pl.when(value == "").then(strike).otherwise(value)
+    key = pl.concat_str((_said(name).fill_null(f"{name}=null") for name in _KEY), separator=" ")
+    value = pl.when(value == "").then(key).otherwise(value)
     also = pl.concat_str(
         (pl.when(pl.col(f"!{c}") & (pl.col("!code") != c)).then(pl.lit(c)) for c in BAR_ERRORS),
         separator=", ",
@@ -367,8 +371,14 @@ def _refusals(frame: pl.DataFrame, trade_date: date) -> pl.DataFrame:
         code=pl.col("!code").cast(pl.String),
         rule=pl.col("!code").cast(pl.String).replace_strict(titles, default="", return_dtype=pl.String),
         severity=pl.lit("error"),
-        detail=pl.when(also == "").then(value).otherwise(pl.format("{} (also: {})", value, also)),
+        detail=pl.when(also == "").then(value).otherwise(pl.concat_str(value, pl.lit(" (also: "), also, pl.lit(")"))),
     ).sort("bar_row")
+
+
+def _said(name: str) -> pl.Expr:
+    """``name=value``, null where the value is."""
+    # not pl.format: polars 2.1 panics in it on a frame of several chunks of which one is empty
+    return pl.concat_str(pl.lit(f"{name}="), pl.col(name).cast(pl.String))
 
 
 def _verdict(

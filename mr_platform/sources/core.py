@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -97,8 +98,11 @@ def build_core(
     }
     sources = [item.name for item, _ in ranked]
     report = quality.as_dict() | {"profile": profile.name, "sources": sources, "unseen_rows": bars.unseen}
-    if core.height == 0 and validated.status != "failed":
-        report |= {"status": "empty", "reason": validated.reason or _EMPTY_REASON}
+    if core.height == 0:
+        reason = validated.reason or _EMPTY_REASON
+        why = Counter(quarantine["code"].to_pylist()).most_common(3)
+        told = ", ".join(f"{count} {code}" for code, count in why)
+        report |= {"status": "empty", "reason": f"{reason}; rows refused: {told}" if why else reason}
     return CoreResult(table.replace_schema_metadata(metadata), quarantine, quality, report, validated)
 
 

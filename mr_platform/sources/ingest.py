@@ -232,6 +232,15 @@ def _refused(day: RawDay, reason: str) -> IngestRow:
     return IngestRow(day.symbol, shown, day.table.num_rows, 0, 0, 0, "refused", reason, day.source)
 
 
+def refused_file(profile: str, reason: str) -> dict[str, object]:
+    """The row of a file, or of a whole call, of which nothing could be read."""
+    return _refused_file(profile, reason).as_dict()
+
+
+def _refused_file(profile: str, reason: str) -> IngestRow:
+    return IngestRow("", "", 0, 0, 0, 0, "refused", reason, profile)
+
+
 def _metadata(table: pa.Table) -> dict[str, str]:
     return {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
 
@@ -247,8 +256,7 @@ def _batches(
         size += path.stat().st_size * (1 if path.suffix != ".gz" else 8) if path.exists() else 0
         if size >= _BATCH_BYTES or at == len(files) - 1:
             reading = read_files(profile, group, symbol=symbol, trade_date=trade_date)
-            refused = [IngestRow("", "", 0, 0, 0, 0, "refused", str(error), profile.name) for error in reading.errors]
-            yield reading.days, refused
+            yield reading.days, [_refused_file(profile.name, str(error)) for error in reading.errors]
             group, size = [], 0
 
 

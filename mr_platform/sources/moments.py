@@ -93,6 +93,8 @@ def _typed(frame: pl.DataFrame, zone: str) -> pl.Series | None:
     if last.dtype == pl.Time and frame.width == 2:
         first = frame[frame.columns[0]]
         dates = read_dates(first, ("%Y-%m-%d", "%Y%m%d"))
+        if dates.null_count() > first.null_count():
+            return None
         day = dates.cast(pl.Datetime("us")).to_frame("day")
         both = day.with_columns(last.alias("clock")).select(pl.col("day") + pl.col("clock").cast(pl.Duration("us")))
         return _to_ist(both.to_series(), zone)
@@ -109,7 +111,9 @@ def _as_text(values: pl.Series) -> pl.Series:
         return values.dt.strftime("%Y-%m-%d %H:%M:%S")
     if kind.is_float():
         values = values.cast(pl.Int64, strict=False)
-    return _stripped(values)
+    # a whole number that once passed through a float column (91500.0), and seconds with an empty fraction
+    text = _stripped(values).str.replace(r"^(\d+)\.0$", "${1}")
+    return text.str.replace(r"(:\d{2})\.0+($|[+-]|Z)", "${1}${2}")
 
 
 def _stripped(values: pl.Series) -> pl.Series:

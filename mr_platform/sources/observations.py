@@ -20,6 +20,8 @@ from mr_platform.sources.moments import read_dates, read_moments
 from mr_platform.sources.profile import FUTURE_FIELDS, LEG_FIELDS, Profile
 
 SIDES = ("CE", "PE")
+# Counts are whole numbers that a double holds exactly; no price, count or Greek is near that.
+_BEYOND = 2.0**53
 # What text tables of any make write for "no value".
 _MISSING_WORDS = frozenset(("", "nan", "null", "none", "na", "n/a"))
 
@@ -34,7 +36,7 @@ ROW_RULES: dict[str, str] = {
     "value_unreadable": "a value is a number or one of the profile's words for missing",
     "lot_unknown": "the contract size is known where volume or open interest come in contracts",
     "snapshot_repeated": "a contract's state at one exchange time counts once",
-    "key_duplicate": "(ts, expiry, strike, side) occurs once; the first row stays",
+    "key_duplicate": "(ts, expiry, strike, side) occurs once; the first sound row stays",
     "future_without_chain": "the future's bar stands beside an option bar of the same minute",
     "source_superseded": "one source stands for a symbol-day: the one of the best precedence",
 }
@@ -220,7 +222,8 @@ def read_field(frame: pl.DataFrame, profile: Profile, field: str) -> tuple[pl.Se
 
 
 def read_numbers(values: pl.Series, sentinels: frozenset[str]) -> tuple[pl.Series, pl.Series | None]:
-    """Numbers as float64: NaN and the sentinels become null. Also which texts are neither a number nor missing."""
+    """Numbers as float64: NaN and the sentinels become null. Also which values are neither a number nor missing:
+    texts that say none, and what no market says (infinite, or beyond a 64-bit count)."""
     marks = [number for number in (_number(text) for text in sentinels) if number is not None]
     bad = None
     if values.dtype == pl.String:
@@ -228,11 +231,13 @@ def read_numbers(values: pl.Series, sentinels: frozenset[str]) -> tuple[pl.Serie
         words = sorted({text.lower() for text in sentinels} | _MISSING_WORDS)
         absent = text.is_null() | text.str.to_lowercase().is_in(words)
         numbers = text.cast(pl.Float64, strict=False)
-        bad = ~absent & (numbers.is_null() | ~numbers.is_finite().fill_null(value=True))
-        numbers = pl.select(pl.when(~absent & ~bad).then(numbers)).to_series()
-        bad = bad if bad.any() else None
+        bad = ~absent & (numbers.is_null() | ~(numbers.abs() < _BEYOND).fill_null(value=True))
+        numbers = pl.select(pl.when(~absent).then(numbers)).to_series()
     else:
         numbers = values.cast(pl.Float64, strict=False).fill_nan(None)
+        bad = (numbers.abs() >= _BEYOND).fill_null(value=False)
+    numbers = pl.select(pl.when(~bad).then(numbers)).to_series()
+    bad = bad if bad.any() else None
     if marks:
         numbers = pl.select(pl.when(~numbers.is_in(marks)).then(numbers)).to_series()
     return numbers.rename(values.name), bad
@@ -279,7 +284,7 @@ def _codes(
     keys = ["ts"] + (["expiry", "strike"] + (["side"] if "side" in rows.columns else []))
     option_null = pl.any_horizontal(pl.col(name).is_null() for name in keys)
     future = pl.col("#future")
-    bad = pl.Series([False] * rows.height)
+    bad = pl.Series([False] * rows.height, dtype=pl.Boolean)
     for flags in unreadable.values():
         bad = bad | flags
     masks = {
@@ -311,7 +316,11 @@ def _repeats(rows: pl.DataFrame, profile: Profile) -> pl.DataFrame:
     key = ["#future", "expiry", "strike", *(["side"] if "side" in rows.columns else [])]
     values = [name for name in (*leg_columns(rows), "spot") if name in rows.columns]
     if profile.observation == "bar":
-        marked = _again(rows, [*key, "minute"], [])
+        # of a key said twice the first sound row stays, so that a broken row does not push out a good one
+        flagged = rows.with_columns(pl.Series("#at", range(rows.height), dtype=pl.UInt32), _broken(rows))
+        ordered = flagged.sort("#broken", maintain_order=True)
+        again = ordered.filter(_again(ordered, [*key, "minute"], []))["#at"]
+        marked = pl.Series([False] * rows.height, dtype=pl.Boolean).scatter(again, [True] * again.len())
         return rows.with_columns(
             pl.when(option & pl.lit(marked)).then(pl.lit("key_duplicate")).otherwise(pl.col("#code")).alias("#code")
         )
@@ -329,9 +338,26 @@ def _repeats(rows: pl.DataFrame, profile: Profile) -> pl.DataFrame:
     return rows.with_columns(pl.when(hit).then(pl.lit("snapshot_repeated")).otherwise(pl.col("#code")).alias("#code"))
 
 
+def _broken(rows: pl.DataFrame) -> pl.Expr:
+    """#broken: the row alone tells that its bar will be refused (negative, out of its own range, or empty)."""
+    names = set(rows.columns)
+    masks, said = [], []
+    for leg in ("", "ce_", "pe_"):
+        prices = [pl.col(f"{leg}{f}") for f in ("open", "high", "low", "close") if f"{leg}{f}" in names]
+        amounts = [pl.col(f"{leg}{f}") for f in ("volume", "oi", "bid", "ask") if f"{leg}{f}" in names]
+        masks += [value < 0 for value in (*prices, *amounts)]
+        said += [value > 0 for value in prices] + ([pl.col(f"{leg}oi") > 0] if f"{leg}oi" in names else [])
+        if {f"{leg}high", f"{leg}low", f"{leg}close"} <= names:
+            low, high, close = (pl.col(f"{leg}{f}") for f in ("low", "high", "close"))
+            masks += [low > high, close < low, close > high]
+    broken = pl.any_horizontal(mask.fill_null(value=False) for mask in masks) if masks else pl.lit(value=False)
+    empty = ~pl.any_horizontal(one.fill_null(value=False) for one in said) if said else pl.lit(value=False)
+    return (broken | empty).alias("#broken")
+
+
 def _again(rows: pl.DataFrame, key: Sequence[str], values: Sequence[str]) -> pl.Series:
     """Rows not yet refused that equal an earlier such row in key and values (nulls equal)."""
-    flags = pl.Series([False] * rows.height)
+    flags = pl.Series([False] * rows.height, dtype=pl.Boolean)
     open_rows = rows.with_columns(pl.Series("#at", range(rows.height), dtype=pl.UInt32)).filter(
         pl.col("#code").is_null()
     )

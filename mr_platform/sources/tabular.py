@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -95,6 +95,10 @@ def read_files(
             _log.warning("file refused", extra={"fields": {"file": str(path), "reason": str(error)}})
             errors.append(error)
             continue
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            # content that no rule foresaw must cost its own file, not the others
+            errors.append(_unforeseen(profile, path, error))
+            continue
         digest = _file_digest(path)
         for key, frame in parts:
             frame = frame.with_columns(pl.lit(names[path]).alias("_file"))
@@ -177,9 +181,21 @@ def table_files(table: pa.Table) -> dict[str, str]:
     return found
 
 
-def widen(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """Rows of all frames under the union of their columns, each in the narrowest type that loses nothing."""
-    return pl.concat(list(frames), how="diagonal_relaxed", rechunk=True)
+def widen(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Rows of all frames under the union of their columns, each in the narrowest type that loses nothing.
+
+    A column that is a time in one file and something else in another becomes text.
+    """
+    parts = [frame for frame in frames if frame.height] or list(frames)[:1]
+    kinds: dict[str, set[str]] = {}
+    for frame in parts:
+        for name, kind in frame.schema.items():
+            if kind != pl.Null:
+                kinds.setdefault(name, set()).add(str(kind) if kind.is_temporal() else "")
+    mixed = sorted(name for name, found in kinds.items() if len(found) > 1)
+    if mixed:
+        parts = [frame.with_columns(pl.col(n).cast(pl.String) for n in mixed if n in frame.columns) for frame in parts]
+    return pl.concat(parts, how="diagonal_relaxed", rechunk=True)
 
 
 def _split(
@@ -211,6 +227,15 @@ def _split(
     return parts
 
 
+def _unforeseen(profile: Profile, path: Path, error: BaseException) -> SourceError:
+    return SourceError(
+        rule=f"the rows can be read as profile {profile.name} says",
+        value=error,
+        place=str(path),
+        remedy="compare the file with the profile's columns and formats; the lake is untouched",
+    )
+
+
 def _misfit(profile: Profile, path: Path, columns: Sequence[str], lacking: Sequence[str]) -> SourceError:
     others = [name for name in fitting_profiles(columns, path) if name != profile.name]
     hint = f"profiles that fit its columns: {', '.join(others)}" if others else "no profile fits its columns; write one"
@@ -240,6 +265,8 @@ def _symbols(profile: Profile, frame: pl.DataFrame, path: Path, given: str | Non
         return pl.Series([_canonical(profile, given)] * frame.height, dtype=pl.String)
     text = frame[name].cast(pl.String)
     unique = text.unique().drop_nulls()
+    if given is not None and not any(value.strip() for value in unique):
+        return pl.Series([_canonical(profile, given)] * frame.height, dtype=pl.String)
     mapped = [_underlying(profile, value) for value in unique]
     table = pl.DataFrame({"text": unique, "symbol": pl.Series(mapped, dtype=pl.String)})
     found = pl.DataFrame({"text": text}).join(table, on="text", how="left", maintain_order="left")["symbol"]
@@ -284,7 +311,8 @@ def _dates(profile: Profile, frame: pl.DataFrame, path: Path) -> pl.Series:
     dates = read_moments(frame, profile.time, profile.zone)["ts"].dt.date()
     dates = dates.fill_null(strategy="forward").fill_null(strategy="backward")
     if dates.null_count():
-        shown = frame.head(1).select(c for moment in profile.time for c in moment.columns if c in frame.columns)
+        said = dict.fromkeys(c for moment in profile.time for c in moment.columns if c in frame.columns)
+        shown = frame.head(1).select(list(said))
         raise SourceError(
             rule=f"times are written as profile {profile.name} says",
             value=shown.rows(),
@@ -305,7 +333,7 @@ def _names(profile: Profile, files: Sequence[Path]) -> dict[Path, str]:
 
 
 def _raw_day(profile: Profile, key: tuple[str, date], parts: list[tuple[str, str, pl.DataFrame]]) -> RawDay:
-    frame = widen(part for _, _, part in parts) if len(parts) > 1 else parts[0][2]
+    frame = widen([part for _, _, part in parts]) if len(parts) > 1 else parts[0][2]
     files = {name: digest for name, digest, _ in parts}
     table = _table(frame, {"profile": profile.name, "files": _json(files)})
     return RawDay(key[0], key[1], profile.name, table)
