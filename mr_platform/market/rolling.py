@@ -26,7 +26,8 @@ class RollingView:
     atm int64 [D, M, E]
         Index into ``strikes`` of the at-the-money strike; -1 when no strike has both closes, or no forward.
     step float64 [D, M, E]
-        Points from ATM to ITM1 and OTM1: the instrument's step, wider where the expiry lists fewer strikes.
+        Points from ATM to ITM1 and OTM1: the instrument's step, wider where the expiry is seen to list fewer strikes
+        (at least six of them around the money so far, none as near to the next as the step).
     nearest, next, monthly int64 [D, M]
         Index into ``expiries``, of those seen so far in the session; -1 before there is one. A minute in which the
         nearest expiry has no row is a minute without data, never the next expiry's turn.

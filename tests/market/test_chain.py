@@ -240,6 +240,18 @@ def test_the_step_widens_where_the_expiry_lists_every_second_strike() -> None:
     assert view.step[0, 0, 0] == 100 and view.forward[0, 0, 0] == 18_000
 
 
+def test_a_thin_minute_does_not_widen_the_step() -> None:
+    # five strikes a hundred apart prove nothing; the sixth trades a minute later
+    thin = [pair(float(s), 18_000 - s + 500, 500) for s in range(17_800, 18_201, 100)]
+    whole = [pair(float(s), 18_000 - s + 500, 500, minute=1) for s in range(17_800, 18_301, 100)]
+    for name in ("reference", "cpu"):
+        chain = OptionChainDay.from_core(core_table(thin + whole), SESSION)
+        view = rolling(chain, using=engine(name))
+        assert view.step[0, :2, 0].tolist() == [50, 100]
+        assert strike_at(chain, view, -1)[0, 0, 0] == -1
+        assert chain.strikes[strike_at(chain, view, -1)[0, 1, 0]] == 17_900
+
+
 def test_the_nearest_expiry_is_the_nearest_seen_so_far_even_in_minutes_without_it() -> None:
     rows = [
         {"ts": at(m), "expiry": e, "strike": 18_000.0}

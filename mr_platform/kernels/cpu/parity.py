@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mr_platform.kernels.reference.parity import FEWEST_PAIRS, REACH
+from mr_platform.kernels.reference.parity import FEWEST_PAIRS, FEWEST_STRIKES, REACH
 
 
 @njit(cache=True)
@@ -24,7 +24,7 @@ def _median(values: np.ndarray, n: int) -> float:
 
 @njit(cache=True)
 def _seen_step(strikes: np.ndarray, paired: np.ndarray, k0: int, listed_step: float) -> float:
-    """The wider of the listed step and the least gap among the seen strikes within REACH places of k0."""
+    """The wider of the listed step and the least gap among the seen strikes within REACH places of k0, if enough."""
     least = np.inf
     k, left = k0, 0
     for j in range(k0 - 1, -1, -1):
@@ -42,7 +42,7 @@ def _seen_step(strikes: np.ndarray, paired: np.ndarray, k0: int, listed_step: fl
             right += 1
             if right == REACH:
                 break
-    return max(listed_step, least) if np.isfinite(least) else listed_step
+    return max(listed_step, least) if left + 1 + right >= FEWEST_STRIKES else listed_step
 
 
 @njit(cache=True)

@@ -7,6 +7,8 @@ import numpy as np
 REACH = 5
 """Strikes this many steps either side of the centre take part in the median."""
 FEWEST_PAIRS = 3
+FEWEST_STRIKES = 6
+"""Strikes seen around k0 before their distance may tell the expiry's own step."""
 
 
 def forward_and_atm(
@@ -24,7 +26,8 @@ def forward_and_atm(
     both closes. Ties go to the lower strike.
 
     The step is ``listed_step``, or the least distance between neighbouring strikes within five places of k0 that had
-    both closes in some minute so far, where that is wider (far expiries list every second strike or fewer).
+    both closes in some minute so far, where that is wider (far expiries list every second strike or fewer). Fewer than
+    six such strikes prove nothing: in the first minutes of a thin session round strikes trade first.
 
     Shapes: ``close`` [D, M, E, K, 2] (call, put), ``strikes`` [K] ascending, ``fallback`` [D, M] (future, else spot);
     ``paired`` bool [D, E, K], the strikes that had both closes before the first minute given: state, updated in place,
@@ -46,7 +49,7 @@ def forward_and_atm(
         seen = np.flatnonzero(paired[d, e])
         place = int(np.searchsorted(seen, k0))
         around = strikes[seen[max(place - REACH, 0) : place + REACH + 1]]
-        if around.size > 1:
+        if around.size >= FEWEST_STRIKES:
             step[d, t, e] = max(listed_step, float(np.diff(around).min()))
         near = both[(np.abs(strikes[both] - strikes[k0]) <= REACH * step[d, t, e]) & (both != k0)]
         if near.size >= FEWEST_PAIRS:
