@@ -7,6 +7,7 @@ assets call nothing else, so a backfill, an intraday run and a person at a termi
 from mr_platform.stations.answers import quality, quality_picture, regime_picture, unified_answer
 from mr_platform.stations.chain import ingest_files, publish_core, take_up_landed
 from mr_platform.stations.features import compute_features, publish_context, publish_features
+from mr_platform.stations.market import simulate, simulate_on_index
 from mr_platform.stations.models import train_model
 from mr_platform.stations.regimes import publish_labels, publish_regimes
 from mr_platform.stations.report import StationReport
@@ -23,6 +24,8 @@ __all__ = [
     "quality",
     "quality_picture",
     "regime_picture",
+    "simulate",
+    "simulate_on_index",
     "take_up_landed",
     "train_model",
     "unified_answer",

@@ -16,9 +16,11 @@ from mr_platform.regimes.history import record
 from mr_platform.regimes.inputs import instants
 from mr_platform.regimes.parameters import load
 from mr_platform.regimes.positions import recommend, volatility_score
+from mr_platform.regimes.transitions import follow
 from mr_platform.regimes.unified import HistoricalContext, unified_output
 from mr_platform.stations.regimes import COMPONENT_RESULTS, MASTER
 from mr_platform.stations.series import chain_sessions
+from schemas.tables import REGIMES
 
 _HISTORY_PARTITIONS = 25
 
@@ -78,7 +80,7 @@ def unified_answer(lake: Lake, partition: Partition, *, until: int | None = None
     trend = float(np.nansum([scores[c] * (weights[c] or 0.0) for c in scores]))
     volatility = volatility_score(_range_percentages(lake, partition, until))
     confidence = last["master_confidence"] if last["master_confidence"] is not None else float("nan")
-    return unified_output(
+    answer = unified_output(
         last["event_ts"],
         last["master_regime"],
         confidence,
@@ -90,6 +92,31 @@ def unified_answer(lake: Lake, partition: Partition, *, until: int | None = None
         ),
         HistoricalContext(float(past.duration_hours[-1]), float(past.stability[-1]), past.previous[-1]),
     )
+    return answer | {"transitions": transitions(rows)}
+
+
+def transitions(master: pa.Table) -> list[dict[str, object]]:
+    """Challenges of the regime in force along rows of master_regime_analysis, oldest first: what the alerts rest on.
+
+    Followed on the rows' probabilities with the hysteresis, cool-down and hourly limit of configs/regimes.yaml.
+    """
+    probabilities = np.column_stack(
+        [master[f"p_{code.lower()}"].to_numpy(zero_copy_only=False).astype(np.float64) for code in REGIMES]
+    )
+    found = follow(instants(master["event_ts"]), probabilities, load().transitions).transitions
+    stamped = dict(zip(instants(master["event_ts"]).tolist(), master["event_ts"].to_pylist(), strict=True))
+    return [
+        {
+            "timestamp": stamped[change.event_ts.astype("datetime64[us]").tolist()].isoformat(),
+            "from": change.previous,
+            "to": change.regime,
+            "shift": round(change.shift, 4),
+            "confidence": round(change.confidence, 4),
+            "status": change.status,
+            "alert": change.alert,
+        }
+        for change in found
+    ]
 
 
 def _known(rows: pa.Table, partition: Partition, until: int | None) -> pa.Table:
