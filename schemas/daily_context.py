@@ -8,6 +8,7 @@ from schemas.tables import IST_TIMESTAMP, Column, TableSchema
 
 _LIST = pa.list_(pa.float64())
 _SERIES = "ATM, ITM1, OTM1 straddles, calls, puts, then the underlying"
+_BOUND = "; of a straddle the sum of its legs' own, an outer bound"
 _STRADDLE_SPANS = "ATM, ITM1, OTM1 straddle by timeframe 3, 5, 10, 15 by span 20, 50, 100, 200"
 
 DAILY_CONTEXT = TableSchema(
@@ -28,8 +29,8 @@ DAILY_CONTEXT = TableSchema(
         Column("dte", pa.int32(), "Calendar days to the nearest expiry; -1 in a session without rows", nullable=False),
         Column("priced_bars", pa.int32(), "Minutes with an ATM straddle price", "minutes", nullable=False, lowest=0),
         *(
-            Column(f"rolling_{word}", _LIST, f"{word} of the session [10]: {_SERIES}", "rupees", nullable=False)
-            for word in ("open", "high", "low", "close")
+            Column(f"rolling_{word}", _LIST, f"{word} of the session [10]: {_SERIES}{note}", "rupees", nullable=False)
+            for word, note in (("open", ""), ("high", _BOUND), ("low", _BOUND), ("close", ""))
         ),
         Column("session_value", _LIST, f"Sum of price x volume [10]: {_SERIES}", nullable=False),
         Column("session_volume", _LIST, f"Sum of volume over bars with a price [10]: {_SERIES}", nullable=False),

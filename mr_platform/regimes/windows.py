@@ -163,7 +163,8 @@ class Windows:
     ``session`` index into ``dates``; ``minute`` start of the bar; ``known_session``/``known_minute`` the bar
     with which the forward window ends, -1 where there is no whole forward window; ``sigma_p``, ``sigma_f``
     sqrt(sum r^2), not annualised; ``er_f`` |sum r| / sum |r|; ``s_p``, ``s_f`` sign of the trend where the
-    efficiency ratio is above theta, else 0; ``rho_f`` mean pairwise correlation. NaN = not computable.
+    efficiency ratio is above theta, else 0; ``rho_f`` mean pairwise correlation of changes inside sessions
+    (a straddle held over the night has no price to compare, so no series brings its night). NaN = not computable.
     """
 
     dates: tuple[date, ...]

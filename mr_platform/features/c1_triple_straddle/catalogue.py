@@ -9,6 +9,7 @@ from mr_platform.features.c1_triple_straddle.trend import ASSETS, INF, SHARE, UN
 from mr_platform.features.catalogue import FeatureSpec
 
 TIMEFRAMES = (3, 5, 10, 15)
+BOUNDS = "highs and lows being sums of the legs', hence bounds"
 
 
 def _pivot() -> Iterator[FeatureSpec]:
@@ -80,7 +81,7 @@ def _pivot() -> Iterator[FeatureSpec]:
     yield spec(
         "pivot",
         "range_used_atm",
-        "range of the rolling ATM straddle so far over its range of the previous session",
+        f"range of the rolling ATM straddle so far over its range of the previous session, {BOUNDS}",
         unit="ratio",
         bounds=(0.0, INF),
     )
@@ -95,7 +96,7 @@ def _pivot() -> Iterator[FeatureSpec]:
     yield spec(
         "pivot",
         "range_position_atm",
-        "place of the ATM straddle between its low (0) and high (1) of the session",
+        f"place of the ATM straddle between its low (0) and high (1) of the session, {BOUNDS}",
         bounds=SHARE,
     )
     yield spec(
@@ -225,7 +226,7 @@ def _timeframe() -> Iterator[FeatureSpec]:
     yield spec(
         "timeframe",
         "range_atm_15",
-        "highest high less lowest low of the rolling ATM straddle in 15 bars, relative to its price",
+        f"highest high less lowest low of the rolling ATM straddle in 15 bars, relative to its price, {BOUNDS}",
         bounds=(0.0, INF),
         warmup=12,
     )
