@@ -21,6 +21,7 @@ from mr_platform.errors import MrError, SourceError, UsageError
 if TYPE_CHECKING:
     from mr_platform.lake.layout import Partition
     from mr_platform.lake.store import Lake
+    from mr_platform.sources.ingest import IngestRow
 
 app = typer.Typer(
     name="mr",
@@ -198,6 +199,7 @@ def ingest(
             symbol=_symbol(symbol) if symbol is not None else None,
             trade_date=parse_date(day) if day is not None else None,
             workers=workers,
+            progress=_told if sys.stderr.isatty() else None,
         )
         rows = [row.as_dict() for row in found]
     except SourceError as error:
@@ -220,10 +222,13 @@ def export(
     source: Annotated[str | None, typer.Option(help="Source of a raw table that has several.")] = None,
 ) -> None:
     """A published partition as one file."""
-    from mr_platform import exporting
+    from mr_platform import exporting, stations
 
     partition = _partition(symbol, day)
-    rows = exporting.published(_lake(home), table, partition, until=parse_minute(until), source=source)
+    if table == "core/option_chain":
+        rows = stations.known_core(_lake(home), partition, until=parse_minute(until))
+    else:
+        rows = exporting.published(_lake(home), table, partition, until=parse_minute(until), source=source)
     exporting.write(rows, out)
     sys.stderr.write(f"{rows.num_rows} rows of {table} {partition} to {out}\n")
 
@@ -325,6 +330,11 @@ def bench(
     from mr_platform.benchmarks import run_benchmarks
 
     _show([asdict(row) for row in run_benchmarks(name or None)], as_json=as_json, title="Benchmarks")
+
+
+def _told(row: IngestRow) -> None:
+    """One line a symbol-day, for the person who waits at a terminal."""
+    sys.stderr.write(f"{row.symbol or 'file'} {row.date} {row.status} {row.core_bars} bars\n")
 
 
 def parse_date(text: str) -> date:

@@ -20,6 +20,8 @@ from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 from mr_platform.market.sessions import IST
 
+# The digest of a whole partition says nothing true of a part of it.
+_DIGEST = b"content_digest"
 FORMATS = (".parquet", ".csv", ".json")
 
 
@@ -54,7 +56,8 @@ def known_by(rows: pa.Table, day: date, until: int) -> pa.Table:
         if name in rows.column_names:
             column = rows.column(name)
             keep = pc.or_kleene(pc.is_null(column), pc.less_equal(column, pa.scalar(limit, column.type)))
-            return rows.filter(keep)
+            said = {k: v for k, v in (rows.schema.metadata or {}).items() if k != _DIGEST}
+            return rows.filter(keep).replace_schema_metadata(said)
     raise UsageError(
         rule="--until needs a table whose rows carry a time",
         value=rows.column_names,

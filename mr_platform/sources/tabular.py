@@ -135,8 +135,11 @@ def fitting_profiles(columns: Sequence[str], path: Path) -> list[str]:
 
 def path_facts(profile: Profile, path: Path) -> dict[str, str]:
     """What the file's path says, by the profile's patterns in order; the match nearest to the file's name wins."""
+    return _facts(profile, path.resolve().as_posix())
+
+
+def _facts(profile: Profile, text: str) -> dict[str, str]:
     facts: dict[str, str] = {}
-    text = path.resolve().as_posix()
     for pattern in profile.path:
         hits = list(pattern.finditer(text))
         for name, value in hits[-1].groupdict().items() if hits else ():
@@ -323,8 +326,12 @@ def _dates(profile: Profile, frame: pl.DataFrame, path: Path) -> pl.Series:
 
 
 def _names(profile: Profile, files: Sequence[Path]) -> dict[Path, str]:
-    """Short name of each file, with as many parent folders as tell the files of a call apart."""
-    depth = 2 if profile.path else 1
+    """Short name of each file, with as many parent folders as say its facts and tell the files of a call apart.
+
+    A corrected file counts as the same delivery from whatever folder it comes, unless the folder says something.
+    """
+    alone = all(_facts(profile, path.name) == path_facts(profile, path) for path in files)
+    depth = 1 if alone else 2
     names = {path: "/".join(path.parts[-depth:]) for path in files}
     while len(set(names.values())) < len(files) and depth < 12:
         depth += 1

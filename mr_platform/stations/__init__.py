@@ -5,7 +5,7 @@ assets call nothing else, so a backfill, an intraday run and a person at a termi
 """
 
 from mr_platform.stations.answers import quality, quality_picture, regime_picture, unified_answer
-from mr_platform.stations.chain import ingest_files, publish_core, take_up_landed
+from mr_platform.stations.chain import ingest_files, known_core, publish_core, take_up_landed
 from mr_platform.stations.features import compute_features, publish_context, publish_features
 from mr_platform.stations.market import simulate, simulate_on_index
 from mr_platform.stations.models import train_model
@@ -16,6 +16,7 @@ __all__ = [
     "StationReport",
     "compute_features",
     "ingest_files",
+    "known_core",
     "publish_context",
     "publish_core",
     "publish_features",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
+from mr_platform.market.sessions import nse_calendar
 from mr_platform.stations.report import StationReport, timed
 
 if TYPE_CHECKING:
@@ -62,6 +65,30 @@ def publish_core(lake: Lake, partition: Partition, *, as_of: datetime | None = N
             },
             seconds=timer.seconds,
         )
+
+
+def known_core(lake: Lake, partition: Partition, *, until: int | None = None) -> pa.Table:
+    """core/option_chain of a symbol-day, as far as it was known when the bar stamped ``until`` (minute) had closed.
+
+    No bar looks at a later row, so what is published holds that state as its head. But published core ends with the
+    source's last snapshot, since nobody looked at the market after it. Where the clock is said to have stopped later,
+    and before the session's end, that snapshot still stands until it is three minutes old, and the bars that it fills
+    are made from raw: a source cut off at ``until`` then answers as the whole one does.
+    """
+    from mr_platform.exporting import known_by
+    from mr_platform.sources.ingest import CHAIN, RAW, core_of
+
+    core = lake.read(CHAIN, partition)
+    if until is None or not core.num_rows:
+        return core
+    last = core["ts"][-1].as_py()
+    open_still = until < int(nse_calendar().session(partition.trade_date).bar_minutes[-1])
+    beyond = last.hour * 60 + last.minute < until
+    if beyond and open_still and core["snapshot_made"][0].as_py() and lake.sources(RAW["chain"], partition):
+        day = partition.trade_date
+        clock = datetime(day.year, day.month, day.day) + timedelta(minutes=until + 1)
+        return core_of(lake, partition, as_of=clock).core
+    return known_by(core, partition.trade_date, until)
 
 
 def take_up_landed(

@@ -11,6 +11,7 @@ import pyarrow as pa
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 from mr_platform.market.sessions import nse_calendar
+from mr_platform.stations.chain import known_core
 from mr_platform.stations.report import StationReport, last_closed_minute, publish, timed
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def compute_features(
 
     session = nse_calendar().session(partition.trade_date)
     return features.compute_features(
-        lake.read(CORE, partition),
+        known_core(lake, partition, until=until),
         session,
         symbol=partition.symbol,
         previous=previous_context(lake, partition),

@@ -170,6 +170,21 @@ def test_a_corrected_file_replaces_the_first_whatever_its_types(taken) -> None:
     assert corrected.equals(plain)
 
 
+def test_a_corrected_file_counts_as_the_same_delivery_from_another_folder(tmp_path: Path, lake: Lake) -> None:
+    for folder, price in (("first", 100.0), ("zweite", 120.0)):
+        (tmp_path / folder).mkdir()
+        rows = [
+            {"symbol": f"NIFTY22110318000{side}", "bar_start": time(9, 15), "open": price, "high": price}
+            | {"low": price, "close": price, "volume": 50, "oi": 500}
+            for side in ("CE", "PE")
+        ]
+        pl.DataFrame(rows).write_parquet(tmp_path / folder / "2022-11-01.parquet")
+        (row,) = ingest(lake, "nse_bars_1min", [tmp_path / folder])
+        assert (row.raw_rows, row.core_rows) == (2, 2)
+    (bar,) = lake.read(CHAIN, Partition("NIFTY", date(2022, 11, 1))).to_pylist()
+    assert (bar["ce_close"], bar["pe_close"]) == (120.0, 120.0)
+
+
 def test_files_of_one_day_may_write_their_clocks_differently(taken) -> None:
     plain, _ = taken(warehouse(bars=4))
     taken(warehouse(bars=2), name="a.parquet", home="other")
