@@ -20,6 +20,7 @@ from mr_platform.errors import DataError
 from mr_platform.learning.parameters import DesignParameters
 from mr_platform.learning.tasks import REGIME, TARGETS, Task
 from mr_platform.learning.uniqueness import average_uniqueness
+from mr_platform.regimes.windows import BAR_MINUTES
 from schemas.tables import IST_TIMESTAMP, REGIMES
 
 Floats = NDArray[np.float64]
@@ -27,12 +28,15 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 NO_CLASS = -1
+# What is known at t of labels: inputs of their own right, neither screened as leaks nor passed over.
+KNOWN_LABEL_PREFIX = "last_label"
 RULE_COLUMNS = tuple(f"rule_p_{code.lower()}" for code in REGIMES)
 
 _KEYS = ("symbol", "event_ts", "known_ts")
 _MINUTE_US = 60_000_000
 _IST_US = 330 * _MINUTE_US
 _DAY_US = 1440 * _MINUTE_US
+_BAR_US = BAR_MINUTES * _MINUTE_US
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -140,7 +144,7 @@ def build_dataset(
         weight[mine] = average_uniqueness(np.maximum(begin, 0), np.maximum(end, begin + 1))
     if usable.any():
         weight /= weight[usable].mean()
-    wanted, x = _design(frame, design, names, symbol, minute, last, columns)
+    wanted, x = _design(frame, design, names, symbol, event, last, columns)
     has_rules = all(c in frame.columns for c in RULE_COLUMNS)
     return Dataset(
         task=task,
@@ -257,6 +261,9 @@ def _last_known(
     out: dict[str, NDArray[Any]] = {t: np.full(n, NO_CLASS, dtype=np.int64) for t in TARGETS}
     out["age"] = np.full(n, -1, dtype=np.int64)
     out["sigma"] = np.full(n, np.nan)
+    out["event"] = np.full(n, _NEVER)
+    out["bars"] = np.zeros(n, dtype=np.int64)
+    out["label_sigma"] = np.full(n, np.nan)
     if labels is None or not labels.height:
         return out
     coded = _coded(labels)
@@ -276,6 +283,9 @@ def _last_known(
             chosen = latest[position[seen]]
             out[target][rows[seen]] = have[target].to_numpy()[chosen]
             if target == REGIME.name:
+                out["event"][rows[seen]] = events[chosen]
+                out["label_sigma"][rows[seen]] = have["sigma"].fill_null(np.nan).to_numpy()[chosen]
+                out["bars"][rows[seen]] = _run_lengths(have[target].to_numpy(), events)[chosen]
                 at = np.searchsorted(clock_values, events[chosen], side="left")
                 out["age"][rows[seen]] = np.searchsorted(clock_values, event[rows[seen]], side="left") - at
     return out
@@ -286,27 +296,46 @@ def _running_argmax(values: Ints) -> NDArray[np.intp]:
     return np.maximum.accumulate(np.where(values == top, np.arange(values.size), 0))
 
 
+def _run_lengths(codes: Ints, events: Ints) -> Ints:
+    """Length so far of each label's run: neighbouring bars of one session with one class, in the order of knowledge."""
+    session = (events + _IST_US) // _DAY_US
+    begins = np.ones(codes.size, dtype=bool)
+    begins[1:] = (np.diff(codes) != 0) | (np.diff(events) != _BAR_US) | (np.diff(session) != 0)
+    at = np.arange(codes.size)
+    return at - np.maximum.accumulate(np.where(begins, at, 0)) + 1
+
+
+def _known_of_session(event: Ints, last: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
+    """What is known at each row of its own session's labels: class, age in bars, run length, volatility.
+
+    Labels of the session before stay out: a row then reads the same whether its history is given or not.
+    """
+    today = (last["event"] != _NEVER) & ((last["event"] + _IST_US) // _DAY_US == (event + _IST_US) // _DAY_US)
+    age = np.where(today, event - np.where(today, last["event"], 0), 0) / _BAR_US
+    named = {f"{KNOWN_LABEL_PREFIX}_is_{code}": last[REGIME.name] == k for k, code in enumerate(REGIMES)}
+    return {name: np.where(today, is_it, np.nan) for name, is_it in named.items()} | {
+        f"{KNOWN_LABEL_PREFIX}_age": np.where(today, age, np.nan),
+        f"{KNOWN_LABEL_PREFIX}_bars": np.where(today, last["bars"], np.nan),
+        f"{KNOWN_LABEL_PREFIX}_sigma": np.where(today, last["label_sigma"], np.nan),
+    }
+
+
 def _design(
     frame: pl.DataFrame,
     design: DesignParameters,
     symbols: tuple[str, ...],
     symbol: Ints,
-    minute: Ints,
+    event: Ints,
     last: Mapping[str, NDArray[Any]],
     columns: tuple[str, ...] | None,
 ) -> tuple[tuple[str, ...], Floats]:
     extra: dict[str, Floats] = {}
     if design.clock:
-        extra["minute_of_day"] = minute.astype(np.float64)
+        extra["minute_of_day"] = ((event + _IST_US) // _MINUTE_US % 1440).astype(np.float64)
     if design.symbols and len(symbols) > 1:
         extra |= {f"symbol_is_{s}": (symbol == k).astype(np.float64) for k, s in enumerate(symbols)}
     if design.known_labels:
-        extra |= {
-            f"last_label_is_{code}": np.where(last[REGIME.name] == NO_CLASS, np.nan, last[REGIME.name] == k)
-            for k, code in enumerate(REGIMES)
-        }
-        extra["last_label_age"] = np.where(last["age"] < 0, np.nan, last["age"]).astype(np.float64)
-        extra["last_sigma"] = last["sigma"]
+        extra |= _known_of_session(event, last)
     if columns is None:
         plain = [
             name

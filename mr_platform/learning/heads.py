@@ -39,6 +39,12 @@ class LinearScores:
         """Probabilities [n, c]."""
         return softmax(robust_standardise(x, self.center, self.scale) @ self.weights + self.intercept)
 
+    def over(self, at: NDArray[np.intp], f: int) -> LinearScores:
+        """The same scores of a design of ``f`` inputs in which these stand at ``at``; others weigh nothing."""
+        center, scale, weights = np.zeros(f), np.ones(f), np.zeros((f, self.intercept.size))
+        center[at], scale[at], weights[at] = self.center, self.scale, self.weights
+        return LinearScores(center, scale, weights, self.intercept)
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The arrays by name, for storage."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -75,12 +81,24 @@ class Head:
         return self.calibration.apply(self.uncalibrated(x), self.shares)
 
 
-def fit_head(candidate: Candidate, x: Floats, y: Ints, weight: Floats, k: int, *, seed: int) -> Head:
+def fit_head(
+    candidate: Candidate,
+    x: Floats,
+    y: Ints,
+    weight: Floats,
+    k: int,
+    *,
+    seed: int,
+    chosen: NDArray[np.intp] | None = None,
+) -> Head:
     """Fit a candidate on labelled rows; uncalibrated.
 
-    ``x`` [n, f] with NaN where missing, ``y`` codes [n], ``weight`` [n]. Deterministic in ``seed``: the caller holds
-    the numerical libraries to one thread (``training.single_thread``). Errors: DataError with fewer than two classes.
+    ``x`` [n, f] with NaN where missing, ``y`` codes [n], ``weight`` [n]; ``chosen`` positions of the inputs to learn
+    from, all where None: the head answers from [n, f] either way. Deterministic in ``seed``: the caller holds the
+    numerical libraries to one thread (``training.single_thread``). Errors: DataError with fewer than two classes.
     """
+    at = np.arange(x.shape[1]) if chosen is None else chosen
+    read = np.ascontiguousarray(x[:, at])
     present = np.unique(y)
     if present.size < 2:
         raise DataError(
@@ -91,9 +109,9 @@ def fit_head(candidate: Candidate, x: Floats, y: Ints, weight: Floats, k: int, *
         )
     scores: LinearScores | FlatTrees
     if isinstance(candidate, LogisticCandidate):
-        scores, kind = _fit_logistic(candidate, x, y, weight), "logistic"
+        scores, kind = _fit_logistic(candidate, read, y, weight).over(at, x.shape[1]), "logistic"
     else:
-        scores, kind = FlatTrees.from_sklearn(*fit_trees(candidate, x, y, weight, seed=seed)), "trees"
+        scores, kind = FlatTrees.from_sklearn(*fit_trees(candidate, read, y, weight, seed=seed)).over(at), "trees"
     return Head(kind, scores, present.astype(np.int64), class_shares(y, k, weight), Calibration.identity())
 
 

@@ -46,7 +46,7 @@ class SplitParameters:
 
 @dataclass(frozen=True)
 class DesignParameters:
-    """Which columns join the features in the design matrix."""
+    """Which columns join the features in the design matrix; ``known_labels``: what is known of the session's labels."""
 
     known_labels: bool
     clock: bool
@@ -55,18 +55,26 @@ class DesignParameters:
 
 @dataclass(frozen=True)
 class LogisticCandidate:
-    """Multinomial logistic regression with ridge penalty; ``strength`` is the inverse penalty C."""
+    """Multinomial logistic regression with ridge penalty; ``strength`` is the inverse penalty C.
+
+    ``inputs``: how many inputs it reads at most (mr_platform/learning/selection.py).
+    """
 
     name: str
     strength: float
+    inputs: int
 
     def __post_init__(self) -> None:
         _require(self.strength > 0, "strength > 0", self.strength, f"logistic.{self.name}")
+        _require(self.inputs >= 1, "inputs >= 1", self.inputs, f"logistic.{self.name}")
 
 
 @dataclass(frozen=True)
 class TreesCandidate:
-    """Histogram gradient boosting (scikit-learn); ``ridge`` is its L2 term, ``column_share`` its max_features."""
+    """Histogram gradient boosting (scikit-learn); ``ridge`` is its L2 term, ``column_share`` its max_features.
+
+    ``inputs``: how many inputs it reads at most (mr_platform/learning/selection.py).
+    """
 
     name: str
     iterations: int
@@ -75,10 +83,12 @@ class TreesCandidate:
     min_samples_leaf: int
     ridge: float
     column_share: float
+    inputs: int
 
     def __post_init__(self) -> None:
         place = f"trees.{self.name}"
         _require(self.iterations >= 1 and self.leaves >= 2, "iterations >= 1, leaves >= 2", self, place)
+        _require(self.inputs >= 1, "inputs >= 1", self.inputs, place)
         _require(0 < self.column_share <= 1, "0 < column_share <= 1", self.column_share, place)
 
 
@@ -116,15 +126,27 @@ class GateParameters:
 
 
 @dataclass(frozen=True)
+class PromotionParameters:
+    """What a model must reach to become champion without a person's decision."""
+
+    least_skill: float
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.least_skill < 1, "0 <= least_skill < 1", self.least_skill, "promotion.least_skill")
+
+
+@dataclass(frozen=True)
 class LearningParameters:
-    """All of configs/learning.yaml. ``candidates`` in order of preference."""
+    """All of configs/learning.yaml. ``candidates`` in order of preference; ``design`` of the forward tasks."""
 
     splits: SplitParameters
     design: DesignParameters
+    design_nowcast: DesignParameters
     candidates: tuple[Candidate, ...]
     default: str
     evaluation: EvaluationParameters
     gate: GateParameters
+    promotion: PromotionParameters
 
     def __post_init__(self) -> None:
         names = [c.name for c in self.candidates]
@@ -134,6 +156,10 @@ class LearningParameters:
     def candidate(self, name: str) -> Candidate:
         """The candidate called ``name``."""
         return next(c for c in self.candidates if c.name == name)
+
+    def design_of(self, *, forward: bool) -> DesignParameters:
+        """The design of a forward task, or of the nowcast."""
+        return self.design if forward else self.design_nowcast
 
     def digest(self) -> str:
         """Twelve hex digits that change with any value."""
@@ -159,17 +185,21 @@ def _build(kind: type[T], given: object, place: str) -> T:
 
 def parse(document: Mapping[str, Any]) -> LearningParameters:
     """Parameters from the document of configs/learning.yaml; DataError names the first key or value that is wrong."""
-    sections = {"splits", "design", "logistic", "trees", "default", "evaluation", "gate"}
+    sections = {
+        "splits", "design", "design_nowcast", "logistic", "trees", "default", "evaluation", "gate", "promotion",
+    }  # fmt: skip
     _require(set(document) == sections, f"sections are {sorted(sections)}", sorted(document), "document")
     candidates: list[Candidate] = [_build(LogisticCandidate, c, "logistic") for c in document["logistic"] or []]
     candidates += [_build(TreesCandidate, c, "trees") for c in document["trees"] or []]
     return LearningParameters(
         splits=_build(SplitParameters, document["splits"], "splits"),
         design=_build(DesignParameters, document["design"], "design"),
+        design_nowcast=_build(DesignParameters, document["design_nowcast"], "design_nowcast"),
         candidates=tuple(candidates),
         default=str(document["default"]),
         evaluation=_build(EvaluationParameters, document["evaluation"], "evaluation"),
         gate=_build(GateParameters, document["gate"], "gate"),
+        promotion=_build(PromotionParameters, document["promotion"], "promotion"),
     )
 
 

@@ -20,18 +20,19 @@ from numpy.typing import NDArray
 from mr_platform import logs
 from mr_platform.errors import DataError
 from mr_platform.learning import parameters as learning
-from mr_platform.learning.dataset import NO_CLASS, Dataset, build_dataset
+from mr_platform.learning.dataset import KNOWN_LABEL_PREFIX, NO_CLASS, Dataset, build_dataset
 from mr_platform.learning.evaluation import Evaluation, TargetEvaluation, evaluate_target, plain, truth_scores
 from mr_platform.learning.gate import InputRange
-from mr_platform.learning.heads import Head, fit_head
+from mr_platform.learning.heads import Head
 from mr_platform.learning.importance import permutation_importance
 from mr_platform.learning.model import Model
 from mr_platform.learning.parameters import Candidate, LearningParameters
 from mr_platform.learning.screening import single_input_alarms
+from mr_platform.learning.selection import fit_rows
 from mr_platform.learning.splits import Split, walk_forward
 from mr_platform.learning.tasks import REGIME, TARGETS, Target
 from mr_platform.learning.tasks import task as named_task
-from mr_platform.learning.walking import Walk, choose, single_thread, walk
+from mr_platform.learning.walking import Walk, choose, single_thread, unconverged, walk
 
 Ints = NDArray[np.int64]
 
@@ -84,27 +85,31 @@ def train_and_evaluate(
     """
     settings = parameters if parameters is not None else learning.load()
     with logs.stage("training", task=task) as found, single_thread():
-        data = build_dataset(features, labels, task=named_task(task), design=settings.design, now=now)
+        asked = named_task(task)
+        design = settings.design_of(forward=asked.forward)
+        data = build_dataset(features, labels, task=asked, design=design, now=now)
         data = _from_first_label(data)
-        candidate, choice = choose(data, settings, seed=seed)
         splits = walk_forward(data, settings.splits)
-        heads: dict[str, Head] = {}
-        targets: dict[str, TargetEvaluation] = {}
-        walks: dict[str, Walk] = {}
         notes = (
             [] if data.rules is not None else ["no rule_p_* columns: the rule classifier is not among the baselines"]
         )
         if not np.isfinite(data.dte).any():
             notes.append("no dte column: no scores by days to expiry")
-        for target in TARGETS.values():
-            walks[target.name] = _walk_or_note(data, splits, target, candidate, settings, seed, notes)
-        walks = {name: w for name, w in walks.items() if w is not None}
+        heads: dict[str, Head] = {}
+        targets: dict[str, TargetEvaluation] = {}
+        with unconverged(notes):
+            candidate, choice = choose(data, settings, seed=seed)
+            walks = {
+                name: walked
+                for name, target in TARGETS.items()
+                if (walked := _walk_or_note(data, splits, target, candidate, settings, seed, notes)) is not None
+            }
+            for name, walked in walks.items():
+                heads[name] = _final_head(data, TARGETS[name], candidate, walked, seed)
         for name, walked in walks.items():
-            target = TARGETS[name]
             targets[name] = evaluate_target(
-                data.rows(walked.rows), target, walked.probabilities, settings.evaluation, seed=seed
+                data.rows(walked.rows), TARGETS[name], walked.probabilities, settings.evaluation, seed=seed
             )
-            heads[name] = _final_head(data, target, candidate, walked, seed)
         targets[REGIME.name] = _screened(data, walks[REGIME.name], targets[REGIME.name], settings)
         evaluation = Evaluation(
             task=task,
@@ -122,7 +127,7 @@ def train_and_evaluate(
             candidate=candidate.name,
             columns=data.columns,
             symbols=data.symbols,
-            design=settings.design,
+            design=design,
             heads=heads,
             inputs=InputRange.fit(data.x[used]),
             gate=settings.gate,
@@ -154,7 +159,7 @@ def _walk_or_note(
     settings: LearningParameters,
     seed: int,
     notes: list[str],
-) -> Any:
+) -> Walk | None:
     """The walk; a side target without enough labels is left out with a note, the regime may not be."""
     try:
         return walk(data, splits, target, candidate, settings, seed=seed)
@@ -168,7 +173,7 @@ def _walk_or_note(
 def _final_head(data: Dataset, target: Target, candidate: Candidate, walked: Walk, seed: int) -> Head:
     rows = np.flatnonzero(data.labelled(target.name))
     y = data.targets[target.name][rows]
-    head = fit_head(candidate, data.x[rows], y, data.weight[rows], target.size, seed=seed)
+    head = fit_rows(data, rows, y, target, candidate, seed=seed)
     return Head(head.kind, head.scores, head.present, head.shares, walked.calibration)
 
 
@@ -184,7 +189,7 @@ def _screened(
     split, _ = walked.last
     labelled = data.labelled(REGIME.name)
     train, test = split.train[labelled[split.train]], split.test[labelled[split.test]]
-    at = [k for k, name in enumerate(data.columns) if not name.startswith("last_label")]
+    at = [k for k, name in enumerate(data.columns) if not name.startswith(KNOWN_LABEL_PREFIX)]
     y = data.targets[REGIME.name]
     alarms = single_input_alarms(
         [data.columns[k] for k in at],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ from mr_platform.learning.baselines import baselines_for
 from mr_platform.learning.calibration import Calibration
 from mr_platform.learning.dataset import Dataset
 from mr_platform.learning.evaluation import CONTROL, MODEL
-from mr_platform.learning.heads import Head, fit_head
+from mr_platform.learning.heads import Head
 from mr_platform.learning.metrics import log_loss_rows
 from mr_platform.learning.parameters import Candidate, LearningParameters
 from mr_platform.learning.resampling import overfitting_probability
+from mr_platform.learning.selection import fit_rows
 from mr_platform.learning.splits import Split, combinatorial_purged, walk_forward
 from mr_platform.learning.tasks import REGIME, Target
 
@@ -35,7 +37,8 @@ class Walk:
     """Out-of-sample answers of one target.
 
     ``rows`` test positions ascending; ``probabilities`` [rows, k] by name; ``calibration`` from all the uncalibrated
-    answers, for the final model; ``last`` the last fold's split and calibrated head, for the importance report.
+    answers, for the final model; ``last`` split and calibrated head of the last fold with labels, for the importance
+    report.
     """
 
     rows: Rows
@@ -54,6 +57,26 @@ def single_thread() -> Iterator[None]:
 
     with threadpool_limits(limits=1):
         yield
+
+
+@contextmanager
+def unconverged(notes: list[str]) -> Iterator[None]:
+    """Add a note of how many fits stopped before their optimum; scikit-learn's own warning tells nobody which run."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    caught: list[warnings.WarningMessage] = []
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            # each fit counts, not only the first of a line of code
+            warnings.simplefilter("always", ConvergenceWarning)
+            yield
+    finally:
+        stopped = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
+        if stopped:
+            notes.append(f"{len(stopped)} fits of a logistic regression stopped before they had converged")
+        for other in caught:
+            if other not in stopped:
+                warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
 
 
 def walk(
@@ -78,12 +101,13 @@ def walk(
     tested: list[Rows] = []
     folds: list[Mapping[str, Any]] = []
     last: tuple[Split, Head] | None = None
+    labelled = 0
     y = data.targets[target.name]
     for split in splits:
         usable = split.train[y[split.train] >= 0]
         if usable.size < parameters.splits.min_train_rows or np.unique(y[usable]).size < 2:
             continue
-        head = fit_head(candidate, data.x[usable], y[usable], data.weight[usable], target.size, seed=seed)
+        head = fit_rows(data, usable, y[usable], target, candidate, seed=seed)
         fresh = head.uncalibrated(data.x[split.test])
         if raw:
             calibration = _calibrate(data, y, raw_rows, raw, priors, split.train)
@@ -95,20 +119,28 @@ def walk(
                 answers[baseline.name] = baseline.predict_proba(test)
             thin = usable[:: parameters.splits.choice_stride]
             shuffled = generator.permutation(y[thin])
-            control = fit_head(candidate, data.x[thin], shuffled, data.weight[thin], target.size, seed=seed)
+            control = fit_rows(data, thin, shuffled, target, candidate, seed=seed)
             answers[CONTROL] = control.predict_proba(data.x[split.test])
             for name, p in answers.items():
                 parts.setdefault(name, []).append(p)
             tested.append(split.test)
             folds.append(_fold(data, split, usable, calibration))
-            last = (split, head)
+            answered = int(np.count_nonzero(y[split.test] >= 0))
+            labelled += answered
+            last = (split, head) if answered else last
         raw_rows.append(split.test)
         raw.append(fresh)
         priors.append(np.tile(head.shares, (split.test.size, 1)))
     if last is None:
         raise DataError(
-            rule=f"at least two walk-forward blocks have {parameters.splits.min_train_rows} labelled rows before them",
-            value=f"{np.unique(data.session).size} sessions, {int((y >= 0).sum())} labelled rows",
+            rule=(
+                f"a walk-forward block besides the first has {parameters.splits.min_train_rows} labelled rows of two "
+                "classes before it, purge and embargo left out, and labelled rows in it"
+            ),
+            value=(
+                f"{np.unique(data.session).size} sessions, {int((y >= 0).sum())} labelled rows, {len(tested)} blocks "
+                f"answered with {labelled} labelled rows in them"
+            ),
             place=f"training {data.task.name}, target {target.name}",
             remedy="publish features and labels of more sessions",
         )
@@ -147,7 +179,7 @@ def choose(data: Dataset, parameters: LearningParameters, *, seed: int) -> tuple
         at = np.searchsorted(ordinals, before.session[test])
         np.add.at(weights, at, 1.0)
         for column, candidate in enumerate(parameters.candidates):
-            head = fit_head(candidate, before.x[train], y[train], before.weight[train], REGIME.size, seed=seed)
+            head = fit_rows(before, train, y[train], REGIME, candidate, seed=seed)
             np.add.at(losses[:, column], at, log_loss_rows(y[test], head.predict_proba(before.x[test])))
     tested = weights > 0
     record: dict[str, Any] = {

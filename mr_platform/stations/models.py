@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,27 +16,25 @@ from mr_platform.lake.store import Lake
 from mr_platform.market.sessions import IST, nse_calendar
 from mr_platform.regimes.inputs import ModelAnswer, instants, with_rule_probabilities
 from mr_platform.regimes.parameters import load as load_regimes
+from mr_platform.stations.regimes import TRUTH
 from mr_platform.stations.report import StationReport, timed
 from schemas.tables import REGIMES
 
 if TYPE_CHECKING:
-    from mr_platform.learning.model import Model
     from mr_platform.learning.registry import Registry
     from mr_platform.learning.training import Trained
 
 METADATA = "models/ml_model_metadata"
-TRUTH = "simulator/truth"
 _SEED = 7
-_LABEL_DAYS = timedelta(days=10)
 
 
 def train_model(lake: Lake, task: str, symbols: Sequence[str], *, until: date) -> StationReport:
     """Train and evaluate the model of a task on every labelled session up to ``until``, and register it.
 
     The clock stands at the close of ``until``: labels known later do not exist. It becomes champion only where its
-    evaluation is accepted and its accuracy out of sample is above every baseline's; else it stays a candidate and the
-    champion before it, or the rules, answer on. Where the lake holds planted regimes of simulated sessions, the
-    report also has the accuracy against them.
+    evaluation is accepted and the lower bound of its skill is above the threshold (docs/decisions/0030); else it stays
+    a candidate and the champion before it, or the rules, answer on. Where the lake holds planted regimes of simulated
+    sessions, the report also has the accuracy against them.
     """
     from mr_platform.learning.registry import Registry
     from mr_platform.learning.report import as_png, as_text
@@ -97,10 +95,14 @@ def train_model(lake: Lake, task: str, symbols: Sequence[str], *, until: date) -
 
 def _promote(registry: Registry, trained: Trained, version: str, now: datetime) -> str:
     """The stage that the evaluation earns."""
+    from mr_platform.learning import parameters
+
     task, regime = trained.model.task, trained.evaluation.targets["regime"]
-    if trained.evaluation.verdict != "accepted" or not regime.skill > 0:
+    low, high = regime.skill_interval
+    # an interval of one session is NaN and earns nothing
+    if trained.evaluation.verdict != "accepted" or not low > parameters.load().promotion.least_skill:
         return "candidate"
-    reason = f"skill {regime.skill:+.3f} over {regime.best_baseline} out of sample"
+    reason = f"skill {regime.skill:+.3f} [{low:+.3f}, {high:+.3f}] over {regime.best_baseline} out of sample"
     registry.promote(task, version, "champion", reason=reason, now=now, by="training")
     return "champion"
 
@@ -122,10 +124,11 @@ def joined(tables: dict[int, pa.Table]) -> pa.Table:
     return rows.drop_columns(["score", "confidence", "health"]).replace_schema_metadata(None)
 
 
-def answer(lake: Lake, task: str, tables: dict[int, pa.Table]) -> ModelAnswer | None:
+def answer(lake: Lake, task: str, tables: dict[int, pa.Table], *, labels: Callable[[], pa.Table]) -> ModelAnswer | None:
     """Probabilities for the rows of a symbol-day by the champion of that session's open; None where there was none.
 
-    A champion crowned later has been trained on what followed, so it does not answer for the days before.
+    A champion crowned later has been trained on what followed, so it does not answer for the days before. ``labels``
+    gives the session's labels to a model that reads those known at each row; it reads none before its known_ts.
     """
     if not lake.objects(f"models/{task}"):
         return None
@@ -140,20 +143,10 @@ def answer(lake: Lake, task: str, tables: dict[int, pa.Table]) -> ModelAnswer | 
     if version is None:
         return None
     model = registry.load_version(task, version)
-    said = model.predict(rows, _labels_known(lake, task, rows, model))
+    said = model.predict(rows, labels() if model.design.known_labels else None)
     return ModelAnswer(
         version=version,
         event_ts=instants(said["event_ts"]),
         probabilities=np.column_stack([said[f"p_{code.lower()}"].to_numpy() for code in REGIMES]),
         unfit=tuple(said["reason"].to_pylist()),
     )
-
-
-def _labels_known(lake: Lake, task: str, rows: pa.Table, model: Model) -> pa.Table | None:
-    """Labels of the symbol's last sessions, for a model that reads the latest one known."""
-    if not model.design.known_labels:
-        return None
-    symbol, day = rows["symbol"][0].as_py(), rows["event_ts"][0].as_py().date()
-    near = [p for p in lake.partitions(f"labels/{task}", symbol=symbol) if day - _LABEL_DAYS <= p.trade_date <= day]
-    tables = [lake.read(f"labels/{task}", p) for p in near]
-    return pa.concat_tables(tables).replace_schema_metadata(None) if tables else None

@@ -26,27 +26,54 @@ MASTER = "regimes/master_regime_analysis"
 WEIGHTS = "regimes/adaptive_learning_weights"
 # What "the regime now" means: the task whose champion answers beside the rules.
 NOWCAST = "regime_nowcast"
+# The simulator's planted regimes; no feature reads them.
+TRUTH = "simulator/truth"
 
 
 def publish_labels(lake: Lake, partition: Partition, horizon: str) -> StationReport:
-    """labels/regime_<horizon> of a symbol-day: the bars whose forward window the lake already holds."""
+    """labels/regime_<horizon> of a symbol-day: the bars whose forward window the lake already holds.
 
+    The nowcast of a simulated symbol-day is labelled with the planted regime (``planted_labels``).
+    """
     table = f"labels/regime_{horizon}"
     with timed(table, partition) as timer:
-        day = partition.trade_date
-        labels = label_session(
-            partition.symbol,
-            chain_sessions(lake, partition.symbol, day),
-            day,
-            horizon,
-            load().labels,
-            history=index_sessions(lake, partition.symbol, day),
-            second=second_sessions(lake, partition.symbol, day),
-        )
+        labels = session_labels(lake, partition, horizon)
         labelled = labels.num_rows - labels["label"].null_count
         return publish(
             lake, table, partition, labels, timer, details={"labelled": labelled, "shares": class_shares(labels)}
         )
+
+
+def session_labels(lake: Lake, partition: Partition, horizon: str) -> pa.Table:
+    """What ``publish_labels`` publishes: the labels that the lake's sessions decide so far."""
+    day = partition.trade_date
+    labels = label_session(
+        partition.symbol,
+        chain_sessions(lake, partition.symbol, day),
+        day,
+        horizon,
+        load().labels,
+        history=index_sessions(lake, partition.symbol, day),
+        second=second_sessions(lake, partition.symbol, day),
+    )
+    if f"regime_{horizon}" == NOWCAST and lake.describe(TRUTH, partition) is not None:
+        return planted_labels(labels, lake.read(TRUTH, partition, columns=["event_ts", "regime"]))
+    return labels
+
+
+def planted_labels(labels: pa.Table, truth: pa.Table) -> pa.Table:
+    """Nowcast labels of a simulated session with the planted regime as ``label``, null where none was planted.
+
+    ``known_ts`` stays: that of the measured label, half an hour after the bar, for on a market nobody knows earlier.
+    The version says ``planted``, so that these labels are never mixed with measured ones.
+    """
+    regime_at = dict(zip(truth["event_ts"].to_pylist(), truth["regime"].to_pylist(), strict=True))
+    planted = pa.array([regime_at.get(at) for at in labels["event_ts"].to_pylist()], pa.string())
+    version = pa.array([f"{v}.planted" for v in labels["label_schema_version"].to_pylist()], pa.string())
+    for name, values in (("label", planted), ("label_schema_version", version)):
+        at = labels.schema.get_field_index(name)
+        labels = labels.set_column(at, labels.schema.field(name), values)
+    return labels
 
 
 def publish_regimes(lake: Lake, partition: Partition, *, as_of: datetime | None = None) -> StationReport:
@@ -82,7 +109,7 @@ def analyse(lake: Lake, partition: Partition) -> tuple[RegimeTables, str]:
             place=str(lake.root),
             remedy="publish features first",
         )
-    model = model_answer(lake, found)
+    model = model_answer(lake, found, partition)
     tables = analyse_scores(
         partition.symbol,
         [scores_from_features(table, number) for number, table in found.items()],
@@ -104,11 +131,15 @@ def feature_tables(lake: Lake, partition: Partition) -> dict[int, pa.Table]:
     }
 
 
-def model_answer(lake: Lake, features: dict[int, pa.Table]) -> ModelAnswer | None:
-    """What the champion of the nowcast says of the rows; None where no model has been promoted."""
+def model_answer(lake: Lake, features: dict[int, pa.Table], partition: Partition) -> ModelAnswer | None:
+    """What the champion of the nowcast says of the rows; None where no model has been promoted.
+
+    It may read the session's labels, each from its known_ts on. They are worked out here from the context published
+    so far, so that a session under way and its later rebuild give the model the same.
+    """
     from mr_platform.stations.models import answer
 
-    return answer(lake, NOWCAST, features)
+    return answer(lake, NOWCAST, features, labels=lambda: session_labels(lake, partition, "nowcast"))
 
 
 def _market(lake: Lake, partition: Partition) -> MarketState | None:

@@ -33,8 +33,8 @@ from mr_platform.learning.tasks import REGIME, TARGETS, VOLATILITY, task
 from mr_platform.learning.trees import FlatTrees
 
 DESIGN = parameters.load().design
-TREES = TreesCandidate("trees", 12, 6, 0.1, 20, 1.0, 0.7)
-LOGISTIC = LogisticCandidate("logistic", 0.01)
+TREES = TreesCandidate("trees", 12, 6, 0.1, 20, 1.0, 0.7, 500)
+LOGISTIC = LogisticCandidate("logistic", 0.01, 500)
 
 
 def sample(k: int, n: int = 600) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

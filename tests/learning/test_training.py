@@ -253,7 +253,7 @@ def test_the_gate_says_why_there_is_no_signal(market, trained) -> None:
 
 def test_known_labels_as_inputs_are_learned_and_required(market) -> None:
     made = market(sessions=16, symbols=("NIFTY",), stay=0.99)
-    settings = replace(QUICK, design=replace(QUICK.design, known_labels=True))
+    settings = QUICK
     found = train_and_evaluate(made.features, made.labels, task="regime_nowcast", now=NOW, parameters=settings)
     regime = found.evaluation.targets["regime"]
     majority = next(b for b in regime.baselines if b.name == "majority")
