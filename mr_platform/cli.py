@@ -190,13 +190,14 @@ def ingest(
     """Raw, core and quarantine for each symbol-day found; ends with a table of what happened."""
     from mr_platform import stations
     from mr_platform.sources.ingest import refused_file
+    from mr_platform.sources.profile import load_profile
 
     try:
         found = stations.ingest_files(
             _lake(home),
             profile,
             paths,
-            symbol=_symbol(symbol) if symbol is not None else None,
+            symbol=symbol if symbol is None or load_profile(profile).kind != "chain" else _symbol(symbol),
             trade_date=parse_date(day) if day is not None else None,
             workers=workers,
             progress=_told if sys.stderr.isatty() else None,
@@ -224,11 +225,12 @@ def export(
     """A published partition as one file."""
     from mr_platform import exporting, stations
 
-    partition = _partition(symbol, day)
+    lake = _lake(home)
+    partition = _published_partition(lake, table, symbol, day)
     if table == "core/option_chain":
-        rows = stations.known_core(_lake(home), partition, until=parse_minute(until))
+        rows = stations.known_core(lake, partition, until=parse_minute(until))
     else:
-        rows = exporting.published(_lake(home), table, partition, until=parse_minute(until), source=source)
+        rows = exporting.published(lake, table, partition, until=parse_minute(until), source=source)
     exporting.write(rows, out)
     sys.stderr.write(f"{rows.num_rows} rows of {table} {partition} to {out}\n")
 
@@ -370,6 +372,16 @@ def _partition(symbol: str, day: str) -> Partition:
     from mr_platform.lake.layout import Partition
 
     return Partition(_symbol(symbol), parse_date(day))
+
+
+def _published_partition(lake: Lake, table: str, symbol: str, day: str) -> Partition:
+    """As `_partition`, and for series of other names that a table holds, such as INDIAVIX among the daily bars."""
+    from mr_platform.lake.layout import Partition
+
+    name = symbol.strip().upper()
+    if lake.partitions(table, symbol=name):
+        return Partition(name, parse_date(day))
+    return _partition(symbol, day)
 
 
 def _lake(home: Path) -> Lake:

@@ -196,6 +196,71 @@ def test_a_damaged_file_is_refused_by_name(
     assert list(home.rglob("*.parquet")) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("ingest", "platform_chain", "absent.parquet", "--json"), 1),
+        (("ingest", "nope", "absent.parquet", "--json"), 2),
+        (("ingest", "platform_chain", "absent.parquet", "--date", "2025-02-30", "--json"), 2),
+        (("quality", "--symbol", "BANKNIFTY", "--date", DAYS[0], "--json"), 1),
+    ],
+)
+def test_a_failure_is_one_json_document_too(
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    code: int,
+) -> None:
+    from mr_platform.cli import main
+
+    monkeypatch.setattr(sys, "argv", ["mr", *arguments])
+    monkeypatch.setenv("MR_HOME", str(home))
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    said = json.loads(capsys.readouterr().out)
+    assert stopped.value.code == code
+    if isinstance(said, list):
+        assert [(row["status"], row["raw_rows"]) for row in said] == [("refused", 0)]
+        assert "absent.parquet" in said[0]["reason"]
+    else:
+        assert said["rule"]
+        assert said["remedy"]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "json"])
+@pytest.mark.parametrize("table", ["raw/option_chain", "core/quarantine", "core/quality_report", "core/daily_bars"])
+def test_every_published_table_goes_out_in_every_format(
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    table: str,
+    ending: str,
+) -> None:
+    import csv
+
+    from mr_platform.lake.store import Lake
+    from mr_platform.sources.ingest import ingest
+
+    symbol, day, out = "NIFTY", DAYS[0], tmp_path / f"out.{ending}"
+    if table == "core/daily_bars":
+        symbol, day, history = "INDIAVIX", "1970-01-01", tmp_path / "india_vix.csv"
+        history.write_text("date,open,high,low,close\n2025-01-06,14,15,13,14.5\n")
+        ingest(Lake(home / "lake"), "daily_index", [history])
+    code, text = in_process(
+        monkeypatch, capfd, home, "export", table, "--symbol", symbol, "--date", day, "--out", out, "--home", home
+    )
+    assert code == 0, text
+    count = int(text.split(" rows of ")[0].split()[-1])
+    if ending == "parquet":
+        assert pq.ParquetFile(out).metadata.num_rows == count > 0
+    elif ending == "json":
+        assert len(json.loads(out.read_text())) == count
+    else:
+        assert len(list(csv.DictReader(out.open()))) == count
+
+
 def test_a_wrong_word_at_a_real_terminal_ends_with_usage(tmp_path: Path) -> None:
     done = mr("ingest", "platform_chain", home=tmp_path)
     assert done.returncode == 2

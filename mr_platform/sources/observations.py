@@ -195,7 +195,9 @@ def _contract_keys(text: pl.Series, profile: Profile) -> list[pl.Series]:
             "side": pl.Series([profile.sides.get((g.get("side") or "").upper()) for g in groups], dtype=pl.String),
             "#future": pl.Series(
                 [
-                    None if option else (("near" if hit["rank"] == contract.near else "other") if hit else "unknown")
+                    None
+                    if option
+                    else (("near" if hit["rank"].upper() == contract.near else "other") if hit else "unknown")
                     for option, hit in zip(options, futures, strict=True)
                 ],
                 dtype=pl.String,
@@ -316,11 +318,13 @@ def _repeats(rows: pl.DataFrame, profile: Profile) -> pl.DataFrame:
     key = ["#future", "expiry", "strike", *(["side"] if "side" in rows.columns else [])]
     values = [name for name in (*leg_columns(rows), "spot") if name in rows.columns]
     if profile.observation == "bar":
-        # of a key said twice the first sound row stays, so that a broken row does not push out a good one
-        flagged = rows.with_columns(pl.Series("#at", range(rows.height), dtype=pl.UInt32), _broken(rows))
-        ordered = flagged.sort("#broken", maintain_order=True)
-        again = ordered.filter(_again(ordered, [*key, "minute"], []))["#at"]
-        marked = pl.Series([False] * rows.height, dtype=pl.Boolean).scatter(again, [True] * again.len())
+        marked = _again(rows, [*key, "minute"], [])
+        if marked.any():
+            # of a key said twice the first sound row stays, so that a broken row does not push out a good one
+            flagged = rows.with_columns(pl.Series("#at", range(rows.height), dtype=pl.UInt32), _broken(rows))
+            ordered = flagged.sort("#broken", maintain_order=True)
+            again = ordered.filter(_again(ordered, [*key, "minute"], []))["#at"]
+            marked = pl.Series([False] * rows.height, dtype=pl.Boolean).scatter(again, [True] * again.len())
         return rows.with_columns(
             pl.when(option & pl.lit(marked)).then(pl.lit("key_duplicate")).otherwise(pl.col("#code")).alias("#code")
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import sqlite3
 import zlib
 from collections.abc import Sequence
@@ -93,7 +94,16 @@ def _parquet(path: Path) -> pl.DataFrame:
             raise _unreadable(path, f"{file.metadata.num_rows} rows", f"a source file has at most {MAX_ROWS} rows")
         frame = pl.from_arrow(file.read(use_threads=False))
     assert isinstance(frame, pl.DataFrame)
-    return frame.with_columns(pl.col(pl.Categorical).cast(pl.String))
+    frame = frame.with_columns(pl.col(pl.Categorical).cast(pl.String))
+    return frame.with_columns(_words(column) for column in frame.select(pl.col(pl.Binary)).iter_columns())
+
+
+def _words(column: pl.Series) -> pl.Series:
+    """Text that its writer did not mark as such; bytes that are no text, in hexadecimal digits."""
+    try:
+        return column.cast(pl.String)
+    except pl.exceptions.PolarsError:
+        return column.bin.encode("hex")
 
 
 def _unpacked(path: Path) -> bytes:
@@ -110,6 +120,8 @@ def _unpacked(path: Path) -> bytes:
 
 def _text(path: Path, profile: Profile, data: bytes) -> pl.DataFrame:
     data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
+    if b"\n\n" in data and b'"' not in data:  # an empty line is no record; within quotes it may be part of one
+        data = re.sub(rb"\n{2,}", b"\n", data)
     if not data.strip():
         raise _unreadable(path, "no text", "a source file has at least one record")
     if len(data) > MAX_TEXT_BYTES:

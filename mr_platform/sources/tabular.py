@@ -205,6 +205,8 @@ def _split(
     profile: Profile, path: Path, symbol: str | None, trade_date: date | None
 ) -> list[tuple[tuple[str, date], pl.DataFrame]]:
     facts = path_facts(profile, path) | dict(profile.fixed)
+    if trade_date is not None and "date" not in facts:
+        facts["date"] = trade_date.isoformat()
     header = text_columns(path, profile)
     if header is not None and missing_columns(profile, header, facts):
         raise _misfit(profile, path, header, missing_columns(profile, header, facts))
@@ -215,8 +217,6 @@ def _split(
         raise _misfit(profile, path, columns, missing_columns(profile, columns, facts))
     parts: list[tuple[tuple[str, date], pl.DataFrame]] = []
     for table in fitting:
-        if trade_date is not None and "date" not in facts:
-            facts["date"] = trade_date.isoformat()
         frame = table.with_columns(pl.Series("_row", range(table.height), dtype=pl.Int64))
         frame = frame.with_columns(pl.lit(value).alias(f"_{name}") for name, value in sorted(facts.items()))
         keys = pl.DataFrame({"symbol": _symbols(profile, frame, path, symbol), "date": _dates(profile, frame, path)})

@@ -194,6 +194,37 @@ def test_files_of_one_day_may_write_their_clocks_differently(taken) -> None:
     assert core.equals(plain)
 
 
+def test_the_date_asked_for_stands_in_where_the_file_says_none(tmp_path: Path, lake: Lake) -> None:
+    path = tmp_path / "bars.parquet"
+    prices = dict.fromkeys(("open", "high", "low", "close"), 100.0)
+    row = {"symbol": "NIFTY22110318000CE", "bar_start": time(9, 15), **prices, "volume": 50, "oi": 500}
+    pl.DataFrame([row, row | {"symbol": "nifty-i"}]).write_parquet(path)
+    assert ingest(lake, "nse_bars_1min", [path])[0].status == "refused"
+    (said,) = ingest(lake, "nse_bars_1min", [path], trade_date=date(2022, 11, 1))
+    assert (said.date, said.core_rows) == ("2022-11-01", 2)
+    (bar,) = lake.read(CHAIN, Partition("NIFTY", date(2022, 11, 1))).to_pylist()
+    assert (bar["ce_close"], bar["future_close"]) == (100.0, 100.0)
+
+
+def test_text_that_its_writer_did_not_mark_is_read_and_bytes_are_kept(taken, tmp_path: Path) -> None:
+    plain, _ = taken(warehouse())
+    unmarked = warehouse().with_columns(
+        pl.col("index_name").cast(pl.Binary), pl.lit(b"\xff\x00").alias("blob"), pl.struct("spot").alias("nested")
+    )
+    core, codes = taken(unmarked, home="other")
+    assert not codes
+    assert core.equals(plain)
+    raw = Lake(tmp_path / "other").read("raw/option_chain", NIFTY, source="platform_chain")
+    assert set(raw["blob"].to_pylist()) == {"ff00"}
+
+
+def test_empty_lines_are_no_records(tmp_path: Path, lake: Lake) -> None:
+    text = warehouse().write_csv()
+    (tmp_path / "day.csv").write_text(text.replace("\n", "\n\n", 4) + "\n\n")
+    (row,) = ingest(lake, "platform_chain", [tmp_path / "day.csv"])
+    assert (row.raw_rows, row.core_rows) == (33, 33)
+
+
 def test_quarantine_says_the_row_as_the_source_did(taken, tmp_path: Path) -> None:
     taken(warehouse().with_columns(strike=pl.when(pl.int_range(pl.len()) == 4).then(-50.0).otherwise(pl.col("strike"))))
     (row,) = Lake(tmp_path / "lake").read(QUARANTINE, NIFTY).to_pylist()
