@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -182,5 +183,6 @@ def _result(bars: pa.Table, rows: pl.DataFrame, tables: dict[str, pa.Table], sym
             place=symbol,
             remedy="rows were lost between source and core; ingest again",
         )
-    reason = "" if bars.num_rows else "no bar lies inside the session"
+    told = ", ".join(f"{count} {code}" for code, count in Counter(refused["code"].to_list()).most_common(3))
+    reason = "" if bars.num_rows else f"no bar is sound and inside the session; rows refused: {told}"
     return IndexResult(bars, quarantine, rows.height, reason)

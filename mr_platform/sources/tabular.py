@@ -116,11 +116,18 @@ def missing_columns(profile: Profile, columns: Sequence[str], facts: Mapping[str
         if name not in profile.optional and not known & set(options) and (name not in (facts or {}))
     ]
     if not any(present(moment, sorted(known)) for moment in profile.time):
-        lacking.append(" or ".join("+".join(moment.columns) for moment in profile.time))
+        lacking.append(" or ".join(" and ".join(_called(name) for name in moment.columns) for moment in profile.time))
     contract = profile.contract
     if contract is not None and contract.column not in known and not {"strike", "side"} <= set(facts or {}):
         lacking.append(contract.column)
     return lacking
+
+
+def _called(name: str) -> str:
+    """A column by its name; a fact by where it is looked for."""
+    if name == "_date":
+        return "a date in the path or --date"
+    return f"a {name[1:]} in the path" if name.startswith("_") else name
 
 
 def fitting_profiles(columns: Sequence[str], path: Path) -> list[str]:

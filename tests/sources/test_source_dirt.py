@@ -128,6 +128,22 @@ def test_an_empty_day_says_which_rule_emptied_it(tmp_path: Path, lake: Lake) -> 
     assert "33 expiry_past" in row.reason
 
 
+def test_an_index_day_without_a_sound_bar_says_why(tmp_path: Path, lake: Lake) -> None:
+    bar = {"symbol": "NIFTY", "date": 20221101, "time": "09:16", "open": 18_000.0, "high": float("inf")}
+    path = tmp_path / "index.parquet"
+    pl.DataFrame([bar | {"low": 17_990.0, "close": 18_010.0, "volume": 0, "oi": 0}]).write_parquet(path)
+    (row,) = ingest(lake, "index_bars_end", [path])
+    assert (row.status, row.raw_rows, row.quarantined_rows) == ("empty", 1, 1)
+    assert "1 value_unreadable" in row.reason
+
+
+def test_a_file_that_lacks_its_moment_is_told_where_it_is_looked_for(tmp_path: Path, lake: Lake) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text("symbol,bar_start,open,high,low,close,volume,oi\nNIFTY22110318000CE,09:15:00,1,1,1,1,50,5\n")
+    (row,) = ingest(lake, "nse_bars_1min", [path])
+    assert "a date in the path or --date" in row.reason
+
+
 def test_content_that_breaks_the_reading_costs_its_own_file_alone(
     tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
