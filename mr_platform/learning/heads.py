@@ -164,7 +164,7 @@ def fit_logistic(candidate: LogisticCandidate, z: Floats, y: Ints, weight: Float
     """The scikit-learn estimator behind a logistic head, on standardised inputs."""
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression(C=candidate.strength, max_iter=500, tol=1e-6).fit(z, y, sample_weight=weight)
+    return LogisticRegression(C=candidate.strength, max_iter=1000, tol=1e-4).fit(z, y, sample_weight=weight)
 
 
 def _fit_logistic(candidate: LogisticCandidate, x: Floats, y: Ints, weight: Floats) -> LinearScores:

@@ -32,8 +32,10 @@ def choose_inputs(x: Floats, y: Ints, weight: Floats, columns: tuple[str, ...], 
     ``x`` [n, f] with NaN where missing. A label known at t says most where it interacts with the rest, which a ratio
     taken one by one does not show.
     """
-    ratio = variance_ratio(x, y, weight)
     known = np.array([name.startswith(KNOWN_LABEL_PREFIX) for name in columns])
+    if np.count_nonzero(~known) <= most:
+        return np.arange(len(columns))
+    ratio = variance_ratio(x, y, weight)
     ranked = [at for at in np.argsort(-ratio, kind="stable") if not known[at]][:most]
     return np.sort(np.concatenate([np.flatnonzero(known), np.array(ranked, dtype=np.intp)]))
 

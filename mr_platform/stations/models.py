@@ -32,7 +32,7 @@ def train_model(lake: Lake, task: str, symbols: Sequence[str], *, until: date) -
     """Train and evaluate the model of a task on every labelled session up to ``until``, and register it.
 
     The clock stands at the close of ``until``: labels known later do not exist. It becomes champion only where its
-    evaluation is accepted and the lower bound of its skill is above the threshold (docs/decisions/0030); else it stays
+    evaluation is accepted and the lower bound of its skill is above the threshold (docs/decisions/0032); else it stays
     a candidate and the champion before it, or the rules, answer on. Where the lake holds planted regimes of simulated
     sessions, the report also has the accuracy against them.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,12 +11,14 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from mr_platform.errors import ConflictError, CorruptPartition, DataError, MissingPartition, UsageError
 from mr_platform.lake.store import Lake
 from mr_platform.learning import parameters, report
 from mr_platform.learning.registry import Registry
 from mr_platform.learning.training import Trained, train_and_evaluate
+from mr_platform.learning.walking import unconverged
 from schemas.tables import ML_MODEL_METADATA, REGIMES
 
 BASE = parameters.load()
@@ -145,6 +148,33 @@ def test_nothing_to_train_on_is_said(market) -> None:
         train_and_evaluate(made.features, made.labels.slice(0, 0), task="regime_h12", now=NOW, parameters=QUICK)
 
 
+def test_too_little_to_evaluate_is_said(market) -> None:
+    made = market(sessions=16, symbols=("NIFTY",), signal=0.5)
+    labelled = [
+        at.date().isoformat() < "2025-06-11" for at in made.labels["event_ts"].to_pylist()
+    ]  # seven of the sixteen sessions
+    with pytest.raises(DataError, match="blocks answered with 0 labelled rows") as refused:
+        train_and_evaluate(
+            made.features, made.labels.filter(pa.array(labelled)), task="regime_h12", now=NOW, parameters=QUICK
+        )
+    assert "training regime_h12, target regime" in str(refused.value)
+    assert "more sessions" in str(refused.value)
+
+
+def test_fits_that_stop_early_become_a_note_and_other_warnings_pass() -> None:
+    notes: list[str] = []
+    with pytest.warns(UserWarning, match="something else") as heard, unconverged(notes):
+        for _ in range(3):
+            warnings.warn("lbfgs failed to converge", ConvergenceWarning, stacklevel=1)
+        warnings.warn("something else", UserWarning, stacklevel=1)
+    assert notes == ["3 fits of a logistic regression stopped before they had converged"]
+    assert [w.category for w in heard] == [UserWarning]
+
+
+def test_fits_that_converge_leave_no_note(trained) -> None:
+    assert not [note for note in trained("signal").evaluation.notes if "converged" in note]
+
+
 def test_a_model_answers_as_it_did_before_it_was_stored(lake: Lake, market, trained) -> None:
     registry = Registry(lake)
     version = registry.register(trained("signal"), reason="first")
@@ -253,8 +283,7 @@ def test_the_gate_says_why_there_is_no_signal(market, trained) -> None:
 
 def test_known_labels_as_inputs_are_learned_and_required(market) -> None:
     made = market(sessions=16, symbols=("NIFTY",), stay=0.99)
-    settings = QUICK
-    found = train_and_evaluate(made.features, made.labels, task="regime_nowcast", now=NOW, parameters=settings)
+    found = train_and_evaluate(made.features, made.labels, task="regime_nowcast", now=NOW, parameters=QUICK)
     regime = found.evaluation.targets["regime"]
     majority = next(b for b in regime.baselines if b.name == "majority")
     assert regime.model.accuracy > majority.accuracy + 0.1
