@@ -201,10 +201,20 @@ def _trailing_rows(lake: Lake, partition: Partition) -> list[int]:
 
 
 def rebuild(
-    lake: Lake, partition: Partition, *, as_of: datetime | None = None, raws: Sequence[pa.Table] | None = None
+    lake: Lake,
+    partition: Partition,
+    *,
+    as_of: datetime | None = None,
+    raws: Sequence[pa.Table] | None = None,
+    guard: Callable[[pa.Table], None] | None = None,
 ) -> CoreResult:
-    """Core, quarantine and quality report of a symbol-day anew from raw, published; ``raws`` as for `core_of`."""
+    """Core, quarantine and quality report of a symbol-day anew from raw, published; ``raws`` as for `core_of`.
+
+    ``guard`` sees core before anything of it is published, and raises where it must not stand.
+    """
     result = core_of(lake, partition, as_of=as_of, raws=raws)
+    if guard is not None:
+        guard(result.core)
     lake.publish(QUARANTINE, partition, result.quarantine)
     lake.publish(QUALITY, partition, result.quality.table())
     lake.publish(CHAIN, partition, result.core, metadata=_metadata(result.core))

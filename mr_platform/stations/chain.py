@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from mr_platform.errors import DataError
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 from mr_platform.market.sessions import nse_calendar
@@ -37,13 +38,14 @@ def ingest_files(
 def publish_core(lake: Lake, partition: Partition, *, as_of: datetime | None = None) -> StationReport:
     """core/option_chain, core/quarantine and core/quality_report of a symbol-day, from all its raw sources.
 
-    ``as_of`` (naive IST): only what was known by then.
+    ``as_of`` (naive IST): only what was known by then. DataError, and the old partition stays, where the new one breaks
+    the contract of its table.
     """
     from mr_platform.sources.ingest import CHAIN, rebuild
 
     with timed("core", partition) as timer:
         before = lake.describe(CHAIN, partition)
-        result = rebuild(lake, partition, as_of=as_of)
+        result = rebuild(lake, partition, as_of=as_of, guard=lambda core: _keep_contract(core, partition))
         done = lake.describe(CHAIN, partition)
         digest = done.digest if done is not None else ""
         quality = result.quality
@@ -64,6 +66,21 @@ def publish_core(lake: Lake, partition: Partition, *, as_of: datetime | None = N
                 "rules": {code: count for code, count in quality.rules.items() if count},
             },
             seconds=timer.seconds,
+        )
+
+
+def _keep_contract(core: pa.Table, partition: Partition) -> None:
+    """Refuse a core table that breaks its contract before it takes the old one's place."""
+    from schemas.contracts import check_contract
+    from schemas.tables import CORE_OPTION_CHAIN
+
+    broken = check_contract(core, CORE_OPTION_CHAIN)
+    if broken:
+        raise DataError(
+            rule="core/option_chain keeps its contract",
+            value="; ".join(str(failure) for failure in broken[:5]),
+            place=str(partition),
+            remedy="a rule of validation let this pass: mend the rule or the source's profile; the old partition stands",
         )
 
 
