@@ -284,3 +284,12 @@ def test_a_real_session_loses_only_the_bars_after_the_close(shared_data, chain):
     assert sorted(result.refused["bar_row"]) == sorted(after_close["bar_row"])
     assert (result.coverage, result.status) == (1.0, "ok")
     assert result.warned < bars.height / 1000
+
+
+def test_a_chain_that_comes_in_pieces_is_judged_as_one_in_a_single_piece(chain, put_at):
+    frame = put_at(put_at(chain(), 7, ce_low=9_000.0), 30, strike=-50.0)
+    pieces = pl.concat([frame[:20], frame[:0], frame[20:]], rechunk=False)
+    whole, split = run(frame), run(pieces)
+    assert split.refused.equals(whole.refused)
+    assert split.refused["detail"].str.contains("strike=-50.0").sum() == 1
+    assert split.core.equals(whole.core)
