@@ -80,7 +80,7 @@ def _keep_contract(core: pa.Table, partition: Partition) -> None:
             rule="core/option_chain keeps its contract",
             value="; ".join(str(failure) for failure in broken[:5]),
             place=str(partition),
-            remedy="a rule of validation let this pass: mend the rule or the source's profile; the old partition stands",
+            remedy="validation let this pass: mend its rule or the source's profile; the old partition stands",
         )
 
 
