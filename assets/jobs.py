@@ -28,6 +28,7 @@ _INTRADAY_ASSETS = (
     "core/option_chain",
     "core/quarantine",
     "core/quality_report",
+    "core/daily_context",
     "features/c1_triple_straddle",
     "regimes/component_analysis_results",
     "regimes/master_regime_analysis",
