@@ -58,7 +58,7 @@ def _compile_scatter() -> None:
     scatter.first_seen(minutes, expiries, bar_of_minute, known)
     cells = scatter.cell_index(minutes, expiries, strikes, bar_of_minute, known, np.unique(strikes), np.array([2]))
     scatter.count_cells(cells, 2)
-    scatter.scatter_pair(cells, strikes, strikes, 2)
+    scatter.scatter_pair(cells, strikes, strikes, np.empty((2, 2)))
     scatter.first_row_of_bar(bar_of_minute[minutes], expiries, strikes, strikes, 2)
 
 

@@ -159,8 +159,13 @@ class OptionChainDay:
             scatter.first_seen(rows.minutes, rows.expiries, bar_of_minute, near), session.n_bars, max_expiries
         )
         near, keep_until = near[keep_until > 0], keep_until[keep_until > 0]
-        held = (rows.expiries >= near[0]) & (rows.expiries <= near[-1]) if near.size else np.zeros(len(table), bool)
-        strikes = np.unique(pc.unique(pa.array(rows.strikes[held])).to_numpy())
+        if near.size == all_expiries.size:
+            held_strikes = rows.strikes
+        elif near.size:
+            held_strikes = rows.strikes[(rows.expiries >= near[0]) & (rows.expiries <= near[-1])]
+        else:
+            held_strikes = rows.strikes[:0]
+        strikes = np.unique(pc.unique(pa.array(held_strikes)).to_numpy())
         cells = scatter.cell_index(rows.minutes, rows.expiries, rows.strikes, bar_of_minute, near, strikes, keep_until)
         if (outside := int(np.count_nonzero(cells == OUTSIDE))) > 0:
             raise DataError(
@@ -178,12 +183,10 @@ class OptionChainDay:
                 place=place,
                 remedy="publish core again; ingest merges repeated rows of a bar",
             )
-        dense = {
-            field: scatter.scatter_pair(
-                cells, _floats(table[f"ce_{field}"]), _floats(table[f"pe_{field}"]), counts.size
-            ).reshape(*shape, 2)
-            for field in LEG_FIELDS
-        }
+        room = np.empty((len(LEG_FIELDS), counts.size, 2))
+        for field, field_room in zip(LEG_FIELDS, room, strict=True):
+            scatter.scatter_pair(cells, _floats(table[f"ce_{field}"]), _floats(table[f"pe_{field}"]), field_room)
+        dense = dict(zip(LEG_FIELDS, room.reshape(len(LEG_FIELDS), *shape, 2), strict=True))
         bars = bar_of_minute[rows.minutes]
         return OptionChainDay(
             symbol=symbol,
@@ -225,7 +228,8 @@ class _Rows:
             table["ts"].cast(pa.timestamp("us", table["ts"].type.tz)).cast(pa.int64()).to_numpy() // 60_000_000
         )
         wall = utc_minutes + (_IST_MINUTES if table["ts"].type.tz else 0)
-        other_day = wall // 1440 != np.datetime64(session.trade_date, "D").astype(np.int64)
+        minutes = wall - np.datetime64(session.trade_date, "D").astype(np.int64) * 1440
+        other_day = (minutes < 0) | (minutes >= 1440)
         if other_day.any():
             raise DataError(
                 rule=f"every bar is of {session.trade_date}",
@@ -234,7 +238,7 @@ class _Rows:
                 remedy="publish core again, one trade date a partition",
             )
         expiries = table["expiry"].cast(pa.date32()).cast(pa.int32()).to_numpy()
-        return _Rows(_frozen(wall % 1440), _frozen(expiries), _floats(table["strike"]))
+        return _Rows(_frozen(minutes), _frozen(expiries), _floats(table["strike"]))
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

@@ -166,3 +166,15 @@ def test_rolling_kernels_look_neither_ahead_nor_at_where_they_start(window: int)
             tick = [*kernels.rolling_mean_std(x, window, begin), kernels.rolling_correlation(x, y, window, begin)]
             for made, kept in zip(tick, whole, strict=True):
                 assert made.tobytes() == np.ascontiguousarray(kept[:, begin:bars]).tobytes(), (name, bars)
+
+
+def test_a_hole_in_one_series_changes_no_bit_of_its_neighbours() -> None:
+    """Whole stretches without holes take a shorter way through the compiled kernel."""
+    values = prices(1, 90, 700, 0.0)
+    holes = values.copy()
+    holes[0, 31, 300] = holes[0, 70, 5] = NAN
+    others = np.delete(np.arange(700), [5, 300])
+    kernels = engine("cpu").moving
+    for one, other in zip(kernels.rolling_mean_std(values, 20), kernels.rolling_mean_std(holes, 20), strict=True):
+        assert one[..., others].tobytes() == other[..., others].tobytes()
+        assert one[..., 300].tobytes() != other[..., 300].tobytes()

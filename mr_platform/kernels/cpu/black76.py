@@ -10,11 +10,12 @@ import math
 import numpy as np
 from numba import njit
 
-from mr_platform.kernels.cpu.normal import ROOT_TWO_PI, exp, log, mills
+from mr_platform.kernels.cpu.normal import ROOT_TWO_PI, exp, log, mills, short_exp, short_mills
 from mr_platform.kernels.reference.black76 import DAYS, RESOLUTION, VOL_POINT, ChainGreeks, Greeks
 
-LANES = 32
-"""Options that one pass of the vector loop takes; even, so that a lane's parity is its leg."""
+LANES = 128
+"""Options that one pass of the vector loop takes: about both legs of an expiry's strikes, for every pass begins by
+loading some forty constants. Even, so that a lane's parity is its leg."""
 _MOST_STEPS = 60
 _VECTOR_STEPS = 6
 _CLOSE_ENOUGH = 1e-6
@@ -134,6 +135,7 @@ def _greeks_of_lanes(f: float, t: float, work: np.ndarray) -> None:
     theta_scale = -f / (2.0 * root) / DAYS
     charm_scale = 1.0 / (2.0 * t) / DAYS
     gamma_scale = inverse_root / f
+    volga_scale = -f * root * VOL_POINT
     for j in range(LANES):
         v = work[j] if work[j] > 0.0 else np.nan
         sign = work[2 * LANES + j]
@@ -141,16 +143,17 @@ def _greeks_of_lanes(f: float, t: float, work: np.ndarray) -> None:
         s = v * root
         d1 = (log_f - work[LANES + j]) * (inverse * inverse_root) + 0.5 * s
         d2 = d1 - s
-        density = exp(-0.5 * d1 * d1) * (1.0 / ROOT_TWO_PI)
-        tail = density * mills(abs(d1))
+        density = short_exp(-0.5 * d1 * d1) * (1.0 / ROOT_TWO_PI)
+        tail = density * short_mills(abs(d1))
         across = density * d2
+        vanna = across * (inverse * -VOL_POINT)
         work[3 * LANES + j] = sign * (tail if sign * d1 < 0.0 else 1.0 - tail)
         work[4 * LANES + j] = density * (inverse * gamma_scale)
-        work[5 * LANES + j] = theta_scale * density * v
+        work[5 * LANES + j] = (theta_scale * v) * density
         work[6 * LANES + j] = vega_scale * density
-        work[7 * LANES + j] = -across * inverse * VOL_POINT
+        work[7 * LANES + j] = vanna
         work[8 * LANES + j] = across * charm_scale
-        work[9 * LANES + j] = vega_scale * across * d1 * inverse * VOL_POINT
+        work[9 * LANES + j] = (volga_scale * d1) * vanna
 
 
 @njit(cache=True, error_model="numpy")
@@ -159,6 +162,7 @@ def _chain_greeks(
 ) -> None:
     days, minutes, expiries, n = sigma.shape
     log_strikes = np.log(np.where(strikes > 0.0, strikes, np.nan))
+    found, given = out.reshape(7, -1), sigma.reshape(-1)
     work = np.full(10 * LANES, np.nan)
     for j in range(LANES):
         work[2 * LANES + j] = 1.0 - 2.0 * (j % 2)
@@ -169,16 +173,21 @@ def _chain_greeks(
                 if not (f > 0 and t > 0):
                     out[:, d, m, e] = np.nan
                     continue
+                row = ((d * minutes + m) * expiries + e) * n
                 for first in range(0, n, LANES):
                     count = min(LANES, n - first)
-                    for j in range(count):
-                        work[j] = sigma[d, m, e, first + j]
-                    for j in range(count):
-                        work[LANES + j] = log_strikes[first + j]
+                    _copy(given[row + first : row + first + count], work)
+                    _copy(log_strikes[first : first + count], work[LANES:])
                     _greeks_of_lanes(f, t, work)
                     for g in range(7):
-                        for j in range(count):
-                            out[g, d, m, e, first + j] = work[(3 + g) * LANES + j]
+                        lanes = work[(3 + g) * LANES : (3 + g) * LANES + count]
+                        _copy(lanes, found[g, row + first :])
+
+
+@njit(cache=True, error_model="numpy")
+def _copy(values: np.ndarray, into: np.ndarray) -> None:
+    for j in range(values.size):
+        into[j] = values[j]
 
 
 @njit(cache=True, error_model="numpy")

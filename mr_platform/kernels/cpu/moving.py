@@ -14,7 +14,7 @@ from numba import njit
 
 from mr_platform.kernels.reference.moving import empty_state, least_bars, true_range
 
-LANES = 64
+LANES = 256
 """Series that one pass of a vector loop takes."""
 
 __all__ = [
@@ -112,23 +112,35 @@ def _wilder(values: np.ndarray, span: int, state: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, error_model="numpy")
-def _grow(values: np.ndarray, part: np.ndarray) -> None:
+def _grow(values: np.ndarray, old: np.ndarray, new: np.ndarray) -> None:
     """Welford's update of up to LANES series by one value each; NaN changes nothing.
 
-    ``part`` holds counts, means and squared deviations, LANES apart: one array with constant distances, because only
-    then can the compiler prove that they do not overlap and emit vector instructions.
+    ``old`` and ``new`` hold counts, means and squared deviations, LANES apart: one array with constant distances, for
+    only then can the compiler prove that they do not overlap. They must be two arrays: on one it runs scalar code.
     """
     for s in range(values.size):
         x = values[s]
         known = x == x
-        n = part[s] + (1.0 if known else 0.0)
-        mean = part[LANES + s]
+        n = old[s] + (1.0 if known else 0.0)
+        mean = old[LANES + s]
         step = x - mean if known else 0.0
-        moved = mean + step / max(n, 1.0)
+        moved = mean + step * (1.0 / max(n, 1.0))
         rest = x - moved if known else 0.0
-        part[s] = n
-        part[LANES + s] = moved
-        part[2 * LANES + s] += step * rest
+        new[s] = n
+        new[LANES + s] = moved
+        new[2 * LANES + s] = old[2 * LANES + s] + step * rest
+
+
+@njit(cache=True, error_model="numpy")
+def _grow_known(values: np.ndarray, inverse: float, old: np.ndarray, new: np.ndarray) -> None:
+    """``_grow`` bit for bit where no value is NaN: the counts, left alone, are those of the caller, 1 / ``inverse``."""
+    for s in range(values.size):
+        x = values[s]
+        mean = old[LANES + s]
+        step = x - mean
+        moved = mean + step * inverse
+        new[LANES + s] = moved
+        new[2 * LANES + s] = old[2 * LANES + s] + step * (x - moved)
 
 
 @njit(cache=True, error_model="numpy")
@@ -149,33 +161,79 @@ def _join(old: np.ndarray, new: np.ndarray, least: int, mean: np.ndarray, deviat
 
 
 @njit(cache=True, error_model="numpy")
+def _join_known(
+    old: np.ndarray, new: np.ndarray, before: float, after: float, mean: np.ndarray, deviation: np.ndarray
+) -> None:
+    """``_join`` bit for bit where no value is NaN and both parts, of ``before`` and ``after`` bars, have some."""
+    inverse = 1.0 / (before + after)
+    share = after * inverse
+    for s in range(mean.size):
+        base = old[LANES + s]
+        between = new[LANES + s] - base
+        squares = old[2 * LANES + s] + new[2 * LANES + s] + between * between * before * share
+        mean[s] = base + between * share
+        deviation[s] = np.sqrt(squares * inverse)
+
+
+@njit(cache=True, error_model="numpy")
+def _unknown(values: np.ndarray) -> int:
+    """How many values are NaN."""
+    count = 0
+    for s in range(values.size):
+        count += 1 if values[s] != values[s] else 0
+    return count
+
+
+@njit(cache=True, error_model="numpy")
 def _rolling_mean_std(
     values: np.ndarray, window: int, least: int, start: int, out_mean: np.ndarray, out_deviation: np.ndarray
 ) -> None:
     batch, bars, series = values.shape
-    tiles = (series + LANES - 1) // LANES
     # tails[i]: bars i .. end of the block before; the last row stays empty
-    tails = np.zeros((window + 1, tiles, 3 * LANES))
-    heads = np.empty((tiles, 3 * LANES))
+    tails = np.zeros((window + 1, 3 * LANES))
+    heads = np.empty((2, 3 * LANES))
     for b in range(batch):
-        for block in range(start // window, (bars + window - 1) // window):
-            begin = block * window
-            if block == 0:
-                tails[:] = 0.0
-            else:
-                for i in range(window - 1, 0, -1):
-                    tails[i] = tails[i + 1]
-                    for tile in range(tiles):
-                        _grow(values[b, begin - window + i, tile * LANES : (tile + 1) * LANES], tails[i, tile])
-            heads[:] = 0.0
-            for i in range(min(window, bars - begin)):
-                t = begin + i
-                for tile in range(tiles):
-                    lanes = slice(tile * LANES, (tile + 1) * LANES)
-                    _grow(values[b, t, lanes], heads[tile])
-                    if t >= start:
-                        mean, deviation = out_mean[b, t - start, lanes], out_deviation[b, t - start, lanes]
-                        _join(tails[i + 1, tile], heads[tile], least, mean, deviation)
+        for left in range(0, series, LANES):
+            right = min(left + LANES, series)
+            holes_before = True
+            for block in range(max(start // window - 1, 0), (bars + window - 1) // window):
+                begin = block * window
+                end = min(begin + window, bars)
+                holes = False
+                for t in range(begin, end):
+                    # a row cut out of the whole is contiguous to the compiler, a row of a cut-out block is not
+                    holes = _unknown(values[b, t, left:right]) > 0 or holes
+                if end > start:
+                    known = block > 0 and not (holes or holes_before)
+                    if block == 0:
+                        tails[:] = 0.0
+                    for i in range(window - 1 if block > 0 else 0, 0, -1):
+                        row = values[b, begin - window + i, left:right]
+                        if known:
+                            _grow_known(row, 1.0 / (window - i), tails[i + 1], tails[i])
+                        else:
+                            _grow(row, tails[i + 1], tails[i])
+                    head, spare = heads[0], heads[1]
+                    head[:] = 0.0
+                    for t in range(begin, end):
+                        row = values[b, t, left:right]
+                        after = t - begin + 1.0
+                        if known:
+                            _grow_known(row, 1.0 / after, head, spare)
+                        else:
+                            _grow(row, head, spare)
+                        head, spare = spare, head
+                        if t < start:
+                            continue
+                        old = tails[t - begin + 1]
+                        mean, deviation = out_mean[b, t - start, left:right], out_deviation[b, t - start, left:right]
+                        if known and after < window:
+                            _join_known(old, head, window - after, after, mean, deviation)
+                        else:
+                            if known:
+                                head[:LANES] = after
+                            _join(old, head, least, mean, deviation)
+                holes_before = holes
 
 
 @njit(cache=True, error_model="numpy")

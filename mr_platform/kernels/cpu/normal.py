@@ -46,6 +46,26 @@ _M = (
     -9.564832934712551e-10,
 )
 
+# (x + 4) N(-x)/n(x) for x >= 0, as a polynomial in (x - 4)/(x + 4): Chebyshev interpolation of degree 15.
+_SHORT = (
+    1.893219063302932,
+    -1.5237709108127209,
+    0.9704095555809137,
+    -0.46754096393652,
+    0.15139174707845604,
+    -0.01890043100887695,
+    -0.008722169391943702,
+    0.004087694899094885,
+    0.00033372269893305884,
+    -0.0005786251762458505,
+    -3.567008562299634e-06,
+    8.667750410040753e-05,
+    1.2302552931942046e-07,
+    -1.307388174609514e-05,
+    -2.0065908756805584e-07,
+    1.3577882782556117e-06,
+)
+
 
 @njit(cache=True, inline="always")
 def exp(x: float) -> float:
@@ -78,6 +98,35 @@ def mills(x: float) -> float:
     b = (_M[8] + t * _M[9]) + t2 * (_M[10] + t * _M[11]) + t4 * ((_M[12] + t * _M[13]) + t2 * (_M[14] + t * _M[15]))
     c = (_M[16] + t * _M[17]) + t2 * (_M[18] + t * _M[19]) + t4 * ((_M[20] + t * _M[21]) + t2 * (_M[22] + t * _M[23]))
     return (a + t8 * (b + t8 * c)) * ((x + 5.0) * inverse)
+
+
+@njit(cache=True, inline="always")
+def short_exp(x: float) -> float:
+    """e^x as ``exp``, within a relative 3e-13: a Taylor polynomial of degree 10 instead of 13."""
+    y = _LEAST_EXPONENT if x < _LEAST_EXPONENT else x
+    rounded = y * _LOG2_E + _ROUNDER
+    k = rounded - _ROUNDER
+    r = (y - k * _LN2_HIGH) - k * _LN2_LOW
+    r2 = r * r
+    low = (1.0 + r) + r2 * (0.5 + r * 0.16666666666666666)
+    middle = (0.041666666666666664 + r * 0.008333333333333333) + r2 * (0.001388888888888889 + r * 0.0001984126984126984)
+    high = (2.48015873015873e-05 + r * 2.7557319223985893e-06) + r2 * 2.755731922398589e-07
+    scale = np.int64((np.float64(rounded).view(np.int64) - _ROUNDER_BITS + 1023) << 52).view(np.float64)
+    return (low + (r2 * r2) * (middle + (r2 * r2) * high)) * scale
+
+
+@njit(cache=True, inline="always")
+def short_mills(x: float) -> float:
+    """N(-x) / n(x) for x >= 0 as ``mills``, within a relative 4e-12: enough for a delta, not for a premium."""
+    inverse = 1.0 / (x + 4.0)
+    t = 1.0 - 8.0 * inverse
+    t2 = t * t
+    t4 = t2 * t2
+    a = (_SHORT[0] + t * _SHORT[1]) + t2 * (_SHORT[2] + t * _SHORT[3])
+    b = (_SHORT[4] + t * _SHORT[5]) + t2 * (_SHORT[6] + t * _SHORT[7])
+    c = (_SHORT[8] + t * _SHORT[9]) + t2 * (_SHORT[10] + t * _SHORT[11])
+    d = (_SHORT[12] + t * _SHORT[13]) + t2 * (_SHORT[14] + t * _SHORT[15])
+    return ((a + t4 * b) + (t4 * t4) * (c + t4 * d)) * inverse
 
 
 @njit(cache=True, inline="always")

@@ -29,9 +29,12 @@ def cell_index(
             cells[i] = OUTSIDE
             continue
         expiry = row_expiries[i]
-        # rows nearly always arrive sorted: the expiry repeats and the strike is the next, so try that before a search
+        # rows nearly always arrive sorted: the expiry repeats or is the next, the strike is the next or the first;
+        # so try that before a search
         if e >= n_e or expiries[e] != expiry:
-            e = np.searchsorted(expiries, expiry)
+            e = e + 1 if e + 1 < n_e else 0
+            if e >= n_e or expiries[e] != expiry:
+                e = np.searchsorted(expiries, expiry)
             if e >= n_e or expiries[e] != expiry:
                 cells[i] = DROPPED
                 continue
@@ -39,7 +42,7 @@ def cell_index(
             cells[i] = DROPPED
             continue
         strike = row_strikes[i]
-        k += 1
+        k = k + 1 if k + 1 < n_k else 0
         if k >= n_k or strikes[k] != strike:
             k = np.searchsorted(strikes, strike)
         cells[i] = (bar * n_e + e) * n_k + k
@@ -73,20 +76,23 @@ def count_cells(cells: np.ndarray, n_cells: int) -> np.ndarray:
     return counts
 
 
-def scatter_pair(cells: np.ndarray, calls: np.ndarray, puts: np.ndarray, n_cells: int) -> np.ndarray:
-    dense = np.empty((n_cells, 2))
-    _scatter_pair(cells, calls, puts, dense)
-    return dense
-
-
 @njit(cache=True)
-def _scatter_pair(cells: np.ndarray, calls: np.ndarray, puts: np.ndarray, dense: np.ndarray) -> None:
-    dense[:] = np.nan
+def scatter_pair(cells: np.ndarray, calls: np.ndarray, puts: np.ndarray, dense: np.ndarray) -> None:
+    # cells before `reached` are written; rows nearly always arrive sorted, so that one pass fills the gaps as it goes
+    reached = 0
     for i in range(cells.size):
         cell = cells[i]
-        if cell >= 0:
-            dense[cell, 0] = calls[i]
-            dense[cell, 1] = puts[i]
+        if cell < 0:
+            continue
+        for gap in range(reached, cell):
+            dense[gap, 0] = np.nan
+            dense[gap, 1] = np.nan
+        dense[cell, 0] = calls[i]
+        dense[cell, 1] = puts[i]
+        reached = max(reached, cell + 1)
+    for gap in range(reached, len(dense)):
+        dense[gap, 0] = np.nan
+        dense[gap, 1] = np.nan
 
 
 @njit(cache=True)

@@ -59,13 +59,15 @@ def count_cells(cells: np.ndarray, n_cells: int) -> np.ndarray:
     return np.minimum(counts, 255).astype(np.uint8)
 
 
-def scatter_pair(cells: np.ndarray, calls: np.ndarray, puts: np.ndarray, n_cells: int) -> np.ndarray:
-    """One field of both legs, dense: float64 [n_cells, 2], leg 0 the call, 1 the put, NaN where no row is."""
-    dense = np.full((n_cells, 2), np.nan)
+def scatter_pair(cells: np.ndarray, calls: np.ndarray, puts: np.ndarray, dense: np.ndarray) -> None:
+    """Writes one field into ``dense`` float64 [n_cells, 2]: leg 0 the call, leg 1 the put, NaN where no row is.
+
+    The caller gives the array: many fields in one allocation get huge pages, which many allocations do not.
+    """
+    dense[:] = np.nan
     inside = cells >= 0
     dense[cells[inside], 0] = calls[inside]
     dense[cells[inside], 1] = puts[inside]
-    return dense
 
 
 def first_row_of_bar(
