@@ -37,7 +37,7 @@ from mr_platform.market.simulator.writer import WrittenMarket, write_files
 
 SYMBOLS = ("NIFTY", "BANKNIFTY")
 PROFILE = "platform_chain"
-REPLAY_SECONDS = 15.0
+REPLAY_SECONDS = 12.0
 _MINUTE = re.compile(r"_(\d{2})(\d{2})\.parquet$")
 
 

@@ -16,6 +16,7 @@ import dagster as dg
 
 from assets.intraday import RANGE_END_TAG, RANGE_START_TAG
 from assets.metadata import quality_metadata, shown_path
+from assets.models import REFUSALS
 from assets.partitions import contiguous, partition_symbols
 from mr_platform.environments import Environment
 from mr_platform.errors import DataError, UsageError
@@ -135,13 +136,14 @@ class Graph:
         self._close(Stage(name, round(time.perf_counter() - started, 2), len(done)))
 
     def _train(self, until: date | None) -> list[object]:
-        """Each model for itself: too few sessions for one leaves its rules standing in, and is told of."""
+        """The models side by side: too few sessions for one leaves its rules standing in, and is told of."""
         done: list[object] = []
-        for name in MODELS:
-            try:
-                done.append(self.run("train", [name], {}, {name: {"until": until.isoformat() if until else ""}}))
-            except RunRefused as refusal:
-                self.refused[name] = str(refusal.value)
+        try:
+            done.append(self.run("train", MODELS, {}, {"models": {"until": until.isoformat() if until else ""}}))
+        except RunRefused as refusal:
+            for said in str(refusal.value).removeprefix("models: ").split(REFUSALS):
+                task, _, reason = said.partition(": ")
+                self.refused[f"models/{task}"] = reason
         return done
 
     def _close(self, stage: Stage) -> None:

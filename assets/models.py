@@ -1,5 +1,7 @@
 """Layer ``models``: one asset a task, trained on every labelled symbol-day of the lake. Not partitioned."""
 
+import functools
+from collections.abc import Iterator
 from datetime import date
 
 import dagster as dg
@@ -8,10 +10,15 @@ from assets.labels import HORIZONS
 from assets.materialise import OWNERS
 from assets.metadata import plain
 from mr_platform.environments import Environment
-from mr_platform.errors import MrError
+from mr_platform.errors import MissingPartition, MrError
+from mr_platform.lake.store import Lake
+from mr_platform.stations.report import StationReport
 from resources.lake import LakeResource
+from resources.workers import Workers
 
 TRAINING_POOL = "training"
+# between the refusals of several tasks in one failure: stands in no message
+REFUSALS = " | "
 
 
 class Training(dg.Config):
@@ -22,52 +29,77 @@ class Training(dg.Config):
 
 
 def model_assets(environment: Environment) -> list[dg.AssetsDefinition]:
-    """``models/regime_<horizon>``."""
-    return [_model(horizon, description) for horizon, description in HORIZONS.items()]
+    """``models/regime_<horizon>``, of one step: the tasks chosen are trained side by side."""
+    specs = [
+        dg.AssetSpec(
+            key=["models", f"regime_{horizon}"],
+            deps=[["features", "c1_triple_straddle"], ["labels", f"regime_{horizon}"]],
+            description=f"Model of one task, its evaluation and every baseline. {description}",
+            group_name="models",
+            owners=OWNERS,
+            kinds={"python", "scikitlearn"},
+            skippable=True,
+        )
+        for horizon, description in HORIZONS.items()
+    ]
 
-
-def _model(horizon: str, description: str) -> dg.AssetsDefinition:
-    task = f"regime_{horizon}"
-
-    @dg.asset(
-        key=["models", task],
-        deps=[["features", "c1_triple_straddle"], ["labels", task]],
-        description=f"Model of one task, its evaluation and every baseline. {description}",
-        group_name="models",
-        owners=OWNERS,
-        kinds={"python", "scikitlearn"},
-        pool=TRAINING_POOL,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-    )
-    def model(context: dg.AssetExecutionContext, config: Training, lake: LakeResource) -> dg.MaterializeResult:
+    @dg.multi_asset(name="models", specs=specs, can_subset=True, pool=TRAINING_POOL)
+    def models(
+        context: dg.AssetExecutionContext, config: Training, lake: LakeResource, workers: Workers
+    ) -> Iterator[dg.MaterializeResult]:
         from mr_platform import stations
 
         opened = lake.open()
-        labelled = opened.partitions(f"labels/{task}")
-        symbols = config.symbols or sorted({partition.symbol for partition in labelled})
-        if not labelled:
+        tasks = sorted(key.path[-1] for key in context.selected_asset_keys)
+        train = functools.partial(_train, opened, tuple(config.symbols), config.until)
+        refused: dict[str, MrError] = {}
+        for task, report, error in workers.each(train, tasks, least=2):
+            if report is None:
+                refused[task] = error or _nothing(task)
+            else:
+                yield _result(task, report)
+        stations.publish_model_metadata(opened)
+        if refused:
             raise dg.Failure(
-                description=f"labels/{task} is empty: a model needs labels (at: {opened.root}). "
-                "Remedy: materialise the labels of some sessions first",
+                description=REFUSALS.join(f"{task}: {error}" for task, error in refused.items()),
+                metadata={task: str(error) for task, error in refused.items()},
                 allow_retries=False,
             )
-        until = date.fromisoformat(config.until) if config.until else max(p.trade_date for p in labelled)
-        try:
-            report = stations.train_model(opened, task, symbols, until=until)
-        except MrError as error:
-            raise dg.Failure(description=str(error), allow_retries=False) from error
-        found = {name: plain(value) for name, value in sorted(report.details.items()) if name != "table"}
-        found["table"] = dg.MetadataValue.md(f"```\n{report.details.get('table', '')}\n```")
-        return dg.MaterializeResult(
-            metadata={
-                "digest": report.digest,
-                "dagster/row_count": report.rows,
-                "changed": bool(report.changed),
-                "seconds": float(report.seconds),
-                "until": until.isoformat(),
-                **found,
-            },
-            data_version=dg.DataVersion(report.digest) if report.digest else None,
-        )
 
-    return model
+    return [models]
+
+
+def _train(lake: Lake, symbols: tuple[str, ...], until: str, task: str) -> StationReport:
+    from mr_platform import stations
+
+    labelled = lake.partitions(f"labels/{task}")
+    if not labelled:
+        raise _nothing(task)
+    last = date.fromisoformat(until) if until else max(partition.trade_date for partition in labelled)
+    return stations.train_model(lake, task, symbols or sorted({p.symbol for p in labelled}), until=last)
+
+
+def _nothing(task: str) -> MissingPartition:
+    return MissingPartition(
+        rule="a model needs labels",
+        value="none published",
+        place=f"labels/{task}",
+        remedy="materialise the labels of some sessions first",
+    )
+
+
+def _result(task: str, report: StationReport) -> dg.MaterializeResult:
+    found = {name: plain(value) for name, value in sorted(report.details.items()) if name != "table"}
+    found["table"] = dg.MetadataValue.md(f"```\n{report.details.get('table', '')}\n```")
+    return dg.MaterializeResult(
+        asset_key=["models", task],
+        metadata={
+            "digest": report.digest,
+            "dagster/row_count": report.rows,
+            "changed": bool(report.changed),
+            "seconds": float(report.seconds),
+            "until": report.partition.trade_date.isoformat(),
+            **found,
+        },
+        data_version=dg.DataVersion(report.digest) if report.digest else None,
+    )

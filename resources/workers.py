@@ -24,14 +24,18 @@ class Workers(dg.ConfigurableResource):
 
     processes: int = 1
 
-    def each(self, work: Callable[[Item], Answer], items: Iterable[Item]) -> list[Attempt[Item, Answer]]:
+    def each(
+        self, work: Callable[[Item], Answer], items: Iterable[Item], *, least: int | None = None
+    ) -> list[Attempt[Item, Answer]]:
         """``work`` on every item, in order: item, its answer, or the platform error that stopped it.
+
+        Fewer than ``least`` items (default: twice the processes) are not worth starting processes for.
 
         One bad symbol-day must not take the others of its run with it. Any other exception is a defect of
         the program and is raised.
         """
         todo = list(items)
-        if self.processes == 1 or len(todo) < 2 * self.processes:
+        if self.processes == 1 or len(todo) < (2 * self.processes if least is None else least):
             return [_attempt(work, item) for item in todo]
         chunk = max(1, len(todo) // (self.processes * 8))
         return list(_pool(self.processes).map(functools.partial(_attempt, work), todo, chunksize=chunk))

@@ -8,7 +8,7 @@ from mr_platform.stations.answers import quality, quality_picture, regime_pictur
 from mr_platform.stations.chain import ingest_files, known_core, publish_core, take_up_landed
 from mr_platform.stations.features import compute_features, publish_context, publish_features
 from mr_platform.stations.market import simulate, simulate_on_index
-from mr_platform.stations.models import train_model
+from mr_platform.stations.models import publish_model_metadata, train_model
 from mr_platform.stations.regimes import publish_labels, publish_regimes
 from mr_platform.stations.report import StationReport
 
@@ -21,6 +21,7 @@ __all__ = [
     "publish_core",
     "publish_features",
     "publish_labels",
+    "publish_model_metadata",
     "publish_regimes",
     "quality",
     "quality_picture",

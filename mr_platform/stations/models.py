@@ -68,7 +68,7 @@ def train_model(lake: Lake, task: str, symbols: Sequence[str], *, until: date) -
         text = as_text(trained.evaluation)
         lake.put_object(f"reports/{task}/{version}.txt", text.encode())
         lake.put_object(f"reports/{task}/{version}.png", as_png(trained.evaluation))
-        lake.publish(METADATA, Partition("ALL", nse_calendar().first), registry.metadata())
+        publish_model_metadata(lake)
         regime = trained.evaluation.targets["regime"]
         return StationReport(
             table=f"models/{task}",
@@ -91,6 +91,16 @@ def train_model(lake: Lake, task: str, symbols: Sequence[str], *, until: date) -
             },
             seconds=timer.seconds,
         )
+
+
+def publish_model_metadata(lake: Lake) -> None:
+    """models/ml_model_metadata anew from the registry: every version of every task.
+
+    Trainings side by side each publish it at their end; whoever started them calls it once more when all are done.
+    """
+    from mr_platform.learning.registry import Registry
+
+    lake.publish(METADATA, Partition("ALL", nse_calendar().first), Registry(lake).metadata())
 
 
 def _promote(registry: Registry, trained: Trained, version: str, now: datetime) -> str:
