@@ -211,5 +211,26 @@ def test_a_chain_cut_short_has_the_same_bits(bars: int) -> None:
     kernels = engine("cpu").black76
     whole = kernels.chain_greeks(forward, strikes, years, volatility)
     cut = kernels.chain_greeks(forward[:, :bars], strikes, years[:, :bars], volatility[:, :bars])
+    spread = (forward[..., None, None], strikes[:, None], years[..., None, None])
+    close = engine("reference").black76.price(*spread, volatility, np.arange(2))
+    whole = (*whole, kernels.chain_implied_volatility(close, forward, strikes, years))
+    cut = (*cut, kernels.chain_implied_volatility(close[:, :bars], forward[:, :bars], strikes, years[:, :bars]))
     for one, other in zip(whole, cut, strict=True):
         assert np.ascontiguousarray(one[:, :bars]).tobytes() == np.ascontiguousarray(other).tobytes()
+
+
+def test_implied_volatilities_agree_with_bisection_over_the_whole_range_and_do_not_depend_on_their_neighbours() -> None:
+    rng = np.random.default_rng(6)
+    n = 3_000
+    forward, years = rng.uniform(5_000, 60_000, n), np.exp(rng.uniform(np.log(MINUTE), 0.5, n))
+    volatility = np.exp(rng.uniform(np.log(0.02), np.log(4.0), n))
+    s = volatility * np.sqrt(years)
+    strike = forward * np.exp(s * s / 2 - s * rng.uniform(-7, 7, n))
+    leg = np.where(strike >= forward, 0, 1)
+    premium = engine("reference").black76.price(forward, strike, years, volatility, leg)
+    contract = (premium, forward, strike, years, leg)
+    found = engine("cpu").black76.implied_volatility(*contract)
+    np.testing.assert_allclose(found, engine("reference").black76.implied_volatility(*contract), rtol=1e-9)
+    some = rng.permutation(n)[:333]
+    again = engine("cpu").black76.implied_volatility(*(a[some] for a in contract))
+    assert again.tobytes() == found[some].tobytes()

@@ -8,14 +8,14 @@ from types import ModuleType
 import numpy as np
 import pyarrow as pa
 
-from mr_platform.kernels.cpu import black76, chain_sums, moving, parity, scatter
+from mr_platform.kernels.cpu import black76, chain_sums, implied, moving, parity, scatter
 from mr_platform.kernels.warmup import compile_kernels
 from mr_platform.market.chain import OptionChainDay
 from mr_platform.market.rolling import rolling
 from mr_platform.market.sessions import Session
 from schemas.tables import CORE_OPTION_CHAIN
 
-MODULES = (black76, chain_sums, moving, parity, scatter)
+MODULES = (black76, chain_sums, implied, moving, parity, scatter)
 
 
 def compiled(module: ModuleType) -> dict[str, int]:

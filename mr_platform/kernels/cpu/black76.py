@@ -10,16 +10,10 @@ import math
 import numpy as np
 from numba import njit
 
-from mr_platform.kernels.cpu.normal import ROOT_TWO_PI, exp, log, mills, short_exp, short_mills
-from mr_platform.kernels.reference.black76 import DAYS, RESOLUTION, VOL_POINT, ChainGreeks, Greeks
-
-LANES = 128
-"""Options that one pass of the vector loop takes: about both legs of an expiry's strikes, for every pass begins by
-loading some forty constants. Even, so that a lane's parity is its leg."""
-_MOST_STEPS = 60
-_VECTOR_STEPS = 6
-_CLOSE_ENOUGH = 1e-6
-"""A Halley step this small (relative) leaves an error of its cube: below the last bit."""
+from mr_platform.kernels.cpu.implied import solve, solve_chain
+from mr_platform.kernels.cpu.lanes import LANES, copy
+from mr_platform.kernels.cpu.normal import ROOT_TWO_PI, exp, mills, short_exp, short_mills
+from mr_platform.kernels.reference.black76 import DAYS, VOL_POINT, ChainGreeks, Greeks
 
 
 def _flat(*arguments: np.ndarray) -> tuple[list[np.ndarray], tuple[int, ...]]:
@@ -46,7 +40,7 @@ def implied_volatility(
     premium: np.ndarray, forward: np.ndarray, strike: np.ndarray, years: np.ndarray, leg: np.ndarray
 ) -> np.ndarray:
     flat, shape = _flat(premium, forward, strike, years, leg)
-    return np.asarray(_implied_volatility(*flat)).reshape(shape)
+    return np.asarray(solve(*flat)).reshape(shape)
 
 
 def chain_greeks(forward: np.ndarray, strikes: np.ndarray, years: np.ndarray, volatility: np.ndarray) -> ChainGreeks:
@@ -63,7 +57,8 @@ def chain_implied_volatility(
 ) -> np.ndarray:
     years = np.ascontiguousarray(np.broadcast_to(years, forward.shape))
     out = np.empty(close.shape)
-    _chain_implied_volatility(np.ascontiguousarray(close), np.ascontiguousarray(forward), strikes, years, out)
+    legs = np.ascontiguousarray(close).reshape(*forward.shape, -1)
+    solve_chain(legs, np.ascontiguousarray(forward), np.repeat(strikes, 2), years, out.reshape(legs.shape))
     return out
 
 
@@ -176,205 +171,9 @@ def _chain_greeks(
                 row = ((d * minutes + m) * expiries + e) * n
                 for first in range(0, n, LANES):
                     count = min(LANES, n - first)
-                    _copy(given[row + first : row + first + count], work)
-                    _copy(log_strikes[first : first + count], work[LANES:])
+                    copy(given[row + first : row + first + count], work)
+                    copy(log_strikes[first : first + count], work[LANES:])
                     _greeks_of_lanes(f, t, work)
                     for g in range(7):
                         lanes = work[(3 + g) * LANES : (3 + g) * LANES + count]
-                        _copy(lanes, found[g, row + first :])
-
-
-@njit(cache=True, error_model="numpy")
-def _copy(values: np.ndarray, into: np.ndarray) -> None:
-    for j in range(values.size):
-        into[j] = values[j]
-
-
-@njit(cache=True, error_model="numpy")
-def _implied(time_value: float, f: float, k: float, log_moneyness: float, t: float) -> float:
-    """Volatility of the out-of-the-money option whose value is ``time_value`` > 0.
-
-    In units of sqrt(FK) the value is b(s) with x = -|ln(F/K)|; it bends at s = sqrt(2|x|). Halley's method, on ln b
-    below the bend and on b above it, inside a bracket that halves whenever a step leaves it (after Jaeckel, "Let's be
-    rational", Wilmott 2015, whose start values this simplifies).
-    """
-    x = -abs(log_moneyness)
-    beta = time_value / math.sqrt(f * k)
-    ceiling = math.exp(0.5 * x)
-    bend = math.sqrt(-2.0 * x)
-    at_bend = ceiling * (0.5 - mills(bend) / ROOT_TWO_PI)
-    below = beta < at_bend
-    log_beta = math.log(beta)
-    if below:
-        s = -x / math.sqrt(-0.5 * x + 2.0 * (math.log(at_bend) - log_beta))
-        low, high = 0.0, bend
-    else:
-        s = bend + (beta - at_bend) * ROOT_TWO_PI / ceiling
-        low, high = bend, 100.0
-    for _ in range(_MOST_STEPS):
-        d1 = x / s + 0.5 * s
-        d2 = d1 - s
-        density = ceiling * math.exp(-0.5 * d1 * d1) / ROOT_TWO_PI
-        if d1 <= 0.0:
-            b = density * (mills(-d1) - mills(-d2))
-        else:
-            b = ceiling - density * (mills(d1) + mills(-d2))
-        if b < beta:
-            low = s
-        else:
-            high = s
-        curvature = x * x / (s * s * s) - 0.25 * s
-        if below:
-            slope = density / b
-            newton = (log_beta - math.log(b)) / slope
-            curvature -= slope
-        else:
-            newton = (beta - b) / density
-        step = newton / max(1.0 + 0.5 * newton * curvature, 0.5)
-        stepped = s + step
-        if not (low < stepped < high):
-            if abs(step) <= _CLOSE_ENOUGH * s:
-                break
-            stepped = 0.5 * (low + high)
-        s = stepped
-        if abs(step) <= _CLOSE_ENOUGH * s:
-            break
-    return s / math.sqrt(t)
-
-
-@njit(cache=True, error_model="numpy")
-def _start_lanes(work: np.ndarray) -> None:
-    """Start values of ``_implied`` for LANES options; rows as in ``_implied_lanes``."""
-    for j in range(LANES):
-        beta, x = work[j], work[LANES + j]
-        ceiling = exp(0.5 * x)
-        bend = np.sqrt(-2.0 * x)
-        at_bend = ceiling * (0.5 - mills(bend) * (1.0 / ROOT_TWO_PI))
-        ratio = at_bend / beta
-        below = ratio > 1.0
-        excess = log(ratio if below else 1.0)
-        low = -x / np.sqrt(2.0 * excess - 0.5 * x)
-        high = bend + (beta - at_bend) * ROOT_TWO_PI / ceiling
-        work[2 * LANES + j] = low if below else high
-        work[3 * LANES + j] = ceiling
-        work[4 * LANES + j] = 1.0 if below else 0.0
-        work[5 * LANES + j] = 0.0
-
-
-@njit(cache=True, error_model="numpy")
-def _step_lanes(work: np.ndarray) -> None:
-    """One Halley step of ``_implied`` for LANES options. A lane that has arrived stays, whatever its neighbours do."""
-    for j in range(LANES):
-        beta, x, s, ceiling = work[j], work[LANES + j], work[2 * LANES + j], work[3 * LANES + j]
-        below = work[4 * LANES + j] > 0.0
-        arrived = work[5 * LANES + j] > 0.0
-        inverse = 1.0 / s
-        at = x * inverse
-        d1 = at + 0.5 * s
-        d2 = d1 - s
-        density = ceiling * exp(-0.5 * d1 * d1) * (1.0 / ROOT_TWO_PI)
-        near, far = density * mills(abs(d1)), density * mills(abs(d2))
-        b = near - far if d1 <= 0.0 else ceiling - near - far
-        bend = at * at * inverse - 0.25 * s
-        slope = density / b
-        on_log = log(beta / b) / slope
-        on_value = (beta - b) / density
-        newton = on_log if below else on_value
-        curvature = bend - slope if below else bend
-        slowed = 1.0 + 0.5 * newton * curvature
-        step = newton / (slowed if slowed > 0.5 else 0.5)
-        stepped = s if arrived else s + step
-        work[2 * LANES + j] = stepped
-        work[5 * LANES + j] = 1.0 if arrived or abs(step) <= _CLOSE_ENOUGH * s else 0.0
-
-
-@njit(cache=True, error_model="numpy")
-def _implied_lanes(work: np.ndarray, count: int) -> None:
-    """``_implied`` for ``count`` <= LANES options at once, in units of s = volatility * sqrt(years).
-
-    ``work`` holds rows of LANES values: the time value over sqrt(FK) (NaN: no solution), x = -|ln(F/K)|, then s (the
-    answer; NaN where vector steps did not arrive), and three rows of their own.
-    """
-    for j in range(count, LANES):
-        work[j] = np.nan
-        work[LANES + j] = -1.0
-    _start_lanes(work)
-    for _ in range(_VECTOR_STEPS):
-        _step_lanes(work)
-        waiting = 0.0
-        for j in range(count):
-            waiting += 1.0 - work[5 * LANES + j] if work[j] == work[j] else 0.0
-        if waiting == 0.0:
-            break
-    for j in range(count):
-        if work[5 * LANES + j] == 0.0:
-            work[2 * LANES + j] = np.nan
-
-
-@njit(cache=True, error_model="numpy", inline="always")
-def _time_value(premium: float, f: float, k: float, is_put: float) -> float:
-    """Premium above intrinsic value; NaN outside the no-arbitrage bounds."""
-    intrinsic = max(f - k, 0.0) if is_put == 0.0 else max(k - f, 0.0)
-    bound = f if is_put == 0.0 else k
-    left = premium - intrinsic
-    return left if left > RESOLUTION * max(f, k) and premium < bound else np.nan
-
-
-@njit(cache=True, error_model="numpy")
-def _implied_volatility(v: np.ndarray, f: np.ndarray, k: np.ndarray, t: np.ndarray, leg: np.ndarray) -> np.ndarray:
-    out = np.empty(v.size)
-    work = np.empty(6 * LANES)
-    moneyness = np.empty(LANES)
-    values = np.empty(LANES)
-    for first in range(0, v.size, LANES):
-        count = min(LANES, v.size - first)
-        for j in range(count):
-            i = first + j
-            usable = f[i] > 0 and k[i] > 0 and t[i] > 0
-            moneyness[j] = math.log(f[i] / k[i]) if usable else np.nan
-            values[j] = _time_value(v[i], f[i], k[i], leg[i]) if usable else np.nan
-            work[j] = values[j] / math.sqrt(f[i] * k[i])
-            work[LANES + j] = -abs(moneyness[j])
-        _implied_lanes(work, count)
-        for j in range(count):
-            i = first + j
-            s = work[2 * LANES + j]
-            out[i] = s / math.sqrt(t[i])
-            if np.isnan(s) and not np.isnan(values[j]):
-                out[i] = _implied(values[j], f[i], k[i], moneyness[j], t[i])
-    return out
-
-
-@njit(cache=True, error_model="numpy")
-def _chain_implied_volatility(
-    close: np.ndarray, forward: np.ndarray, strikes: np.ndarray, years: np.ndarray, out: np.ndarray
-) -> None:
-    days, minutes, expiries, n_strikes, _ = close.shape
-    log_strikes = np.log(np.where(strikes > 0.0, strikes, np.nan))
-    roots = np.sqrt(strikes)
-    work = np.empty(6 * LANES)
-    for d in range(days):
-        for m in range(minutes):
-            for e in range(expiries):
-                f, t = forward[d, m, e], years[d, m, e]
-                if not (f > 0 and t > 0):
-                    out[d, m, e] = np.nan
-                    continue
-                log_f = math.log(f)
-                scale = 1.0 / math.sqrt(f)
-                per_year = 1.0 / math.sqrt(t)
-                prices, found = close[d, m, e], out[d, m, e]
-                for first in range(0, n_strikes, LANES // 2):
-                    strikes_here = min(LANES // 2, n_strikes - first)
-                    for j in range(2 * strikes_here):
-                        k, leg = first + j // 2, j % 2
-                        work[j] = _time_value(prices[k, leg], f, strikes[k], leg) * scale / roots[k]
-                        work[LANES + j] = -abs(log_f - log_strikes[k])
-                    _implied_lanes(work, 2 * strikes_here)
-                    for j in range(2 * strikes_here):
-                        k, leg = first + j // 2, j % 2
-                        s = work[2 * LANES + j]
-                        found[k, leg] = s * per_year
-                        if np.isnan(s) and not np.isnan(work[j]):
-                            value = _time_value(prices[k, leg], f, strikes[k], leg)
-                            found[k, leg] = _implied(value, f, strikes[k], log_f - log_strikes[k], t)
+                        copy(lanes, found[g, row + first :])

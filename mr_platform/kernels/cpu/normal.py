@@ -66,6 +66,22 @@ _SHORT = (
     1.3577882782556117e-06,
 )
 
+# z / L for L = ln(1 + z / g(z)), g(z) = n(z) - z N(-z), as a polynomial in L / (L + 8): Chebyshev interpolation of
+# degree 10 for z up to 7.7, relative error 3e-7.
+_BACHELIER = (
+    0.39894215502879715,
+    4.13660468840428e-05,
+    -0.09815196388238358,
+    -0.14392172846323906,
+    -0.7254661730098743,
+    3.1505389403962583,
+    -11.902320509887964,
+    28.441010776966333,
+    -36.92547492136544,
+    24.47132576019843,
+    -6.611199716741136,
+)
+
 
 @njit(cache=True, inline="always")
 def exp(x: float) -> float:
@@ -90,6 +106,13 @@ def exp(x: float) -> float:
 def mills(x: float) -> float:
     """N(-x) / n(x) for x >= 0; relative error below 1e-15. NaN stays NaN."""
     inverse = 1.0 / ((x + 5.0) * (x + 1.0))
+    ratio: float = mills_by(x, inverse)
+    return ratio
+
+
+@njit(cache=True, inline="always")
+def mills_by(x: float, inverse: float) -> float:
+    """``mills`` for a caller that has 1 / ((x + 5) (x + 1)), so that two ratios can share one division."""
     t = (x - 5.0) * (x + 1.0) * inverse
     t2 = t * t
     t4 = t2 * t2
@@ -147,3 +170,20 @@ def log(x: float) -> float:
     half = 0.5 * f * f
     found = k * _LN2_HIGH - ((half - (s * (half + odd + even) + k * _LN2_LOW)) - f)
     return x if x != x else found
+
+
+@njit(cache=True, inline="always")
+def bachelier_deviation(value: float, distance: float) -> float:
+    """Standard deviation at which an option ``distance`` > 0 out of the money has the ``value``, in Bachelier's model.
+
+    Within a relative 3e-7 up to 7.7 deviations from the money; further off a guess. After the idea of Jaeckel, "Implied
+    normal volatility" (Wilmott 2017): value / distance = g(z) / z depends on z = distance / deviation alone.
+    """
+    excess: float = log(1.0 + distance / value)
+    t = excess / (excess + 8.0)
+    t2 = t * t
+    t4 = t2 * t2
+    a = (_BACHELIER[0] + t * _BACHELIER[1]) + t2 * (_BACHELIER[2] + t * _BACHELIER[3])
+    b = (_BACHELIER[4] + t * _BACHELIER[5]) + t2 * (_BACHELIER[6] + t * _BACHELIER[7])
+    c = (_BACHELIER[8] + t * _BACHELIER[9]) + t2 * _BACHELIER[10]
+    return distance / (excess * (a + t4 * (b + t4 * c)))
