@@ -27,7 +27,7 @@ demo: install
 	$(BIN)/mr demo --home $(HOME_DIR)
 
 test: install lint
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-report=json:.coverage.json --durations=15
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-report=json:build/coverage.json --durations=15
 	$(BIN)/python -m coverage report --fail-under=90 --include='mr_platform/*' >/dev/null || { echo "branch coverage of mr_platform is below 90 %"; exit 1; }
 
 lint: install
