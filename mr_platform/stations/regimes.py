@@ -100,7 +100,6 @@ def publish_regimes(lake: Lake, partition: Partition, *, as_of: datetime | None 
 
 def analyse(lake: Lake, partition: Partition) -> tuple[RegimeTables, str]:
     """Result tables of a symbol-day from its published features, and the version of the model that answered ("")."""
-
     found = feature_tables(lake, partition)
     if not found:
         raise MissingPartition(

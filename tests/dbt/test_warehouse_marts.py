@@ -318,6 +318,27 @@ def test_every_mart_has_a_contract_a_key_and_described_columns():
     assert project["flags"]["send_anonymous_usage_stats"] is False
 
 
+def declared_by_the_assets():
+    """Of each model, what assets/marts.py reads from the project's files: layer, models and lake tables before it."""
+    from assets.marts import dbt_models
+
+    return {model.name: (model.layer, set(model.refs), set(model.sources)) for model in dbt_models()}
+
+
+def told_by_dbt(models):
+    """The same by dbt's own manifest; the label tables, which a loop names, under their common prefix."""
+    found = {}
+    for name, node in models.items():
+        before = [parent.split(".") for parent in node["depends_on"]["nodes"]]
+        tables = {parent[-1] for parent in before if parent[0] == "source"}
+        found[name] = (
+            node["fqn"][1],
+            {parent[-1] for parent in before if parent[0] == "model"},
+            {"labels_" if table.startswith("labels_") else table for table in tables},
+        )
+    return found
+
+
 @pytest.mark.slow
 def test_the_same_models_are_valid_for_bigquery_without_credentials(tmp_path):
     import sqlglot
@@ -334,6 +355,7 @@ def test_the_same_models_are_valid_for_bigquery_without_credentials(tmp_path):
     manifest = json.loads((tmp_path / "target" / "manifest.json").read_text())
     models = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
     assert len(models) == 17
+    assert declared_by_the_assets() == told_by_dbt(models)
     assert models["mart_regime_daily"]["columns"]["share"]["data_type"] == "float64"
     assert models["mart_regime_daily"]["relation_name"] == "`market-regime`.`market_regime_test`.`mart_regime_daily`"
     compiled = list((tmp_path / "target" / "compiled").rglob("models/**/*.sql"))
