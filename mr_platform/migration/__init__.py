@@ -1,0 +1,1 @@
+"""Moving a source database into the lake and proving it: ledger, transfer, verification, certificate."""
