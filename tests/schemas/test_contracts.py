@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from schemas.contracts import check_contract, contract
-from schemas.expectations import run_suite
+from schemas.expectations import run_migrated_suite, run_suite
 from schemas.tables import CORE_OPTION_CHAIN, TABLES, Column, TableSchema
 
 IST = ZoneInfo("Asia/Kolkata")
@@ -139,3 +139,68 @@ def test_the_suite_judges_only_columns_that_the_source_has():
     bare = frame.with_columns(pl.lit(None, pl.Float64).alias(n) for n in ("ce_bid", "pe_bid", "ce_iv", "pe_iv"))
     result = run_suite(CORE_OPTION_CHAIN.conform(bare.to_arrow()), session_minutes=6)
     assert (result.success, len(result.outcomes)) == (True, 12)
+
+
+MIGRATED_COLUMNS = ["trade_date", "trade_time", "expiry_date", "index_name", "strike"]
+
+
+def migrated(rows: int = 300) -> pa.Table:
+    """A partition of three minutes as a source holds it, one row a minute and strike."""
+    day = date(2026, 11, 19)
+    return pa.table(
+        {
+            "trade_date": [day] * rows,
+            "trade_time": pa.array([33_300 + 60 * (i % 3) for i in range(rows)], pa.time32("s")),
+            "expiry_date": [date(2026, 11, 24)] * rows,
+            "index_name": ["NIFTY"] * rows,
+            "strike": [24_000.0 + 50 * (i // 3) for i in range(rows)],
+        }
+    )
+
+
+def migrated_failures(frame: pa.Table, **asked: object) -> set[tuple[str, str]]:
+    told: dict[str, object] = {"columns": MIGRATED_COLUMNS, "symbol": "NIFTY", "trade_date": date(2026, 11, 19)}
+    result = run_migrated_suite(frame, **(told | {"rows": 300, "session_minutes": 375} | asked))
+    assert result.success == (not result.failed)
+    return {(outcome.expectation, outcome.subject) for outcome in result.failed}
+
+
+def test_a_whole_migrated_partition_meets_its_expectations():
+    assert migrated_failures(migrated()) == set()
+
+
+def test_a_vendors_flaws_are_moved_as_they_are():
+    flawed = pa.concat_tables([migrated().slice(0, 298), migrated().slice(0, 2)])
+    assert migrated_failures(flawed) == set()
+
+
+@pytest.mark.parametrize(
+    ("frame", "asked", "expected"),
+    [
+        (migrated().slice(1), {}, {("expect_table_row_count_to_equal", "")}),
+        (
+            migrated().select(MIGRATED_COLUMNS[::-1]),
+            {},
+            {("expect_table_columns_to_match_ordered_list", "")},
+        ),
+        (migrated(), {"symbol": "BANKNIFTY"}, {("expect_column_distinct_values_to_equal_set", "index_name")}),
+        (
+            migrated(),
+            {"trade_date": date(2026, 11, 20)},
+            {("expect_column_distinct_values_to_equal_set", "trade_date")},
+        ),
+        (
+            migrated(),
+            {"session_minutes": 2},
+            {("expect_column_unique_value_count_to_be_between", "trade_time")},
+        ),
+        (
+            pa.concat_tables([migrated().slice(0, 150)] * 2),
+            {},
+            {("expect_compound_columns_to_be_unique", "trade_time, expiry_date, strike")},
+        ),
+    ],
+    ids=["a row lost", "columns in another order", "another symbol", "another day", "more minutes", "pulled twice"],
+)
+def test_a_broken_migrated_partition_names_what_it_lacks(frame, asked, expected):
+    assert migrated_failures(frame, **asked) == expected
