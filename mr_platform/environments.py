@@ -6,6 +6,7 @@ The environment is named by ``MR_ENV`` and the home by ``MR_HOME``. An unknown n
 
 from __future__ import annotations
 
+import getpass
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from mr_platform.configuration import config_root, read_yaml
 from mr_platform.errors import UsageError
 
 DEFAULT_ENVIRONMENT = "development"
-AUTOMATION = frozenset({"intraday", "end_of_day", "alerts", "freshness"})
+AUTOMATION = frozenset({"intraday", "end_of_day", "alerts", "freshness", "migration"})
 _KEYS = frozenset(
     {
         "start_date",
@@ -128,3 +129,12 @@ def _count(value: object, key: str, place: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise UsageError(rule=f"{key} is a whole number of at least 1", value=value, place=place, remedy="correct it")
     return value
+
+
+def acting_user() -> str:
+    """Who acts, for the audit: ``MR_USER`` where a service says on whose behalf, else the login name."""
+    try:
+        return os.environ.get("MR_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        # a container's user without an entry among the accounts
+        return f"uid {os.getuid()}"

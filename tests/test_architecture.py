@@ -20,7 +20,13 @@ FLOORS = (
     ("mr_platform.regimes",),
     ("mr_platform.learning",),
     ("mr_platform.environments", "mr_platform.exporting", "mr_platform.warehouse", "mr_platform.stations"),
-    ("mr_platform.benchmarks", "mr_platform.cli", "mr_platform.__main__", "mr_platform.serving"),
+    (
+        "mr_platform.benchmarks",
+        "mr_platform.commands",
+        "mr_platform.cli",
+        "mr_platform.__main__",
+        "mr_platform.serving",
+    ),
     ("resources",),
     ("assets",),
 )
