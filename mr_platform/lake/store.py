@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mr_platform.errors import CorruptPartition, DataError, MissingPartition, UsageError
+from mr_platform.errors import ConflictError, CorruptPartition, DataError, MissingPartition, UsageError
 from mr_platform.lake.digest import bytes_digest, table_digest
 from mr_platform.lake.layout import Partition, parse_path, partition_path
 
@@ -141,6 +141,24 @@ class Lake:
             if not target.exists() or target.read_bytes() != data:
                 _write_atomically(target, lambda scratch: scratch.write_bytes(data))
         return digest
+
+    def create_object(self, name: str, data: bytes) -> str:
+        """As ``put_object`` for a name that must be new: of two writers of one name exactly one succeeds.
+
+        ConflictError where a document of that name stands, whatever it holds.
+        """
+        target = self._object_path(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _exclusive(target):
+            if target.exists():
+                raise ConflictError(
+                    rule="the document is new",
+                    value=name,
+                    place=str(self.root),
+                    remedy="somebody else wrote it meanwhile: read the present state and decide again",
+                )
+            _write_atomically(target, lambda scratch: scratch.write_bytes(data))
+        return bytes_digest(data)
 
     def get_object(self, name: str) -> bytes:
         """The document's bytes; MissingPartition where there is none."""
