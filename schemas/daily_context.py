@@ -13,7 +13,7 @@ _STRADDLE_SPANS = "ATM, ITM1, OTM1 straddle by timeframe 3, 5, 10, 15 by span 20
 
 DAILY_CONTEXT = TableSchema(
     name="core/daily_context",
-    version=1,
+    version=2,
     description="What a session leaves for the sessions after it: levels, sums, recursion states and 5-minute bars.",
     key=("symbol", "trade_date"),
     columns=(
@@ -50,7 +50,19 @@ DAILY_CONTEXT = TableSchema(
         Column("past_component_return", _LIST, "component_return of those sessions [n x 10]", nullable=False),
         Column("past_timeframe_return", _LIST, "timeframe_return of those sessions [n x 4]", nullable=False),
         Column("atm_iv_close", pa.float64(), "Last known ATM implied volatility", "decimal per year"),
-        Column("daily_close", _LIST, "Closes of earlier daily index bars, oldest first, at most 260", nullable=False),
+        Column(
+            "daily_date", pa.list_(pa.int32()), "Finished sessions before this one, days since 1970", nullable=False
+        ),
+        Column(
+            "daily_ohlc",
+            _LIST,
+            "Their open, high, low, close [n x 4], n <= 520, oldest first",
+            "rupees",
+            nullable=False,
+        ),
+        Column("memory_name", pa.list_(pa.string()), "Arrays that components hand on, by name", nullable=False),
+        Column("memory_shape", pa.list_(pa.list_(pa.int32())), "Shape of each of them", nullable=False),
+        Column("memory_values", pa.list_(_LIST), "Their values, row by row", nullable=False),
         Column(
             "bar5_minute", pa.list_(pa.int32()), "Minute of the day at which each 5-minute bar starts", nullable=False
         ),

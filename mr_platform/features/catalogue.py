@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import importlib
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -37,12 +38,18 @@ class FeatureSpec:
 
 @dataclass(frozen=True)
 class ComponentEntry:
-    """A component in the catalogue: its short name, its table in the lake and its features in column order."""
+    """A component in the catalogue: its short name, its room and class, and its features in column order."""
 
     key: str
     number: int
-    table: str
+    folder: str
+    class_name: str
     features: tuple[FeatureSpec, ...]
+
+    @property
+    def table(self) -> str:
+        """Its table in the lake."""
+        return f"features/{self.folder}"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -50,12 +57,23 @@ class ComponentEntry:
         return tuple(spec.name for spec in self.features)
 
 
+_COMPONENTS = (("c1_triple_straddle", "TripleStraddle"),)
+"""Room below ``mr_platform.features`` and class of each component, by number."""
+
+
 @functools.lru_cache(maxsize=1)
 def components() -> tuple[ComponentEntry, ...]:
     """The components that exist, by number."""
-    from mr_platform.features.c1_triple_straddle import catalogue as c1
-
-    return (ComponentEntry("c1", 1, "features/c1_triple_straddle", c1.features()),)
+    return tuple(
+        ComponentEntry(
+            folder.split("_")[0],
+            int(folder[1]),
+            folder,
+            class_name,
+            importlib.import_module(f"mr_platform.features.{folder}.catalogue").features(),
+        )
+        for folder, class_name in _COMPONENTS
+    )
 
 
 def component(key: str) -> ComponentEntry:

@@ -1,6 +1,6 @@
 """The contract of a feature component.
 
-A component reads the series of one session (``SessionSeries``) and, through its state, the daily context of earlier
+A component reads the inputs of one session (``SessionInputs``) and, through its state, the daily context of earlier
 sessions; it writes its features, a score, a confidence and a health for each minute. One ``compute`` serves both
 entries: a batch runs it over [0, M), a tick over [n - new, n) with the state the last call left behind. Whatever is
 computed for minute t depends on minutes <= t only, so both give the same bits.
@@ -9,7 +9,7 @@ computed for minute t depends on minutes <= t only, so both give the same bits.
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from mr_platform.features.catalogue import FeatureSpec
 
 if TYPE_CHECKING:
+    from mr_platform.features.inputs import SessionInputs
     from mr_platform.features.memory import DailyContext
-    from mr_platform.features.series import SessionSeries
 
 HEALTH = ("unavailable", "degraded", "healthy")
 """0: no score; 1: a score without all of its inputs or still warming up; 2: everything there."""
@@ -64,7 +64,7 @@ class SessionStart:
     with rows), which learned weights may depend on; ``underlying`` its kind in this session, since levels of another
     kind cannot be compared; ``previous`` the context of the latest earlier session, at most ten calendar days back, or
     None; ``history`` contexts of earlier sessions, newest last: where given, what is learned comes from them, else from
-    the sessions that ``previous`` remembers.
+    the sessions that ``previous`` remembers; ``symbol`` the underlying's name.
     """
 
     trade_date: date
@@ -73,6 +73,12 @@ class SessionStart:
     underlying: str
     previous: DailyContext | None = None
     history: Sequence[DailyContext] = ()
+    symbol: str = ""
+
+    @property
+    def memory(self) -> Mapping[str, NDArray[np.float64]]:
+        """Arrays that components of the previous session handed on, by name; empty without one."""
+        return {} if self.previous is None else self.previous.memory
 
 
 State = TypeVar("State")
@@ -86,6 +92,10 @@ class AdaptiveComponent(abc.ABC, Generic[State]):
     """
 
     key: ClassVar[str]
+    passes: ClassVar[tuple[str, ...]] = ()
+    """What it reads of the inputs beyond series and chain (``inputs.PASSES``)."""
+    reads: ClassVar[tuple[str, ...]] = ()
+    """Components whose output it reads (``inputs.outputs``); they come before it in the catalogue."""
 
     @property
     @abc.abstractmethod
@@ -102,9 +112,17 @@ class AdaptiveComponent(abc.ABC, Generic[State]):
         """State before the first minute of a session."""
 
     @abc.abstractmethod
-    def compute(self, inputs: SessionSeries, out: ComponentOutput, start: int, stop: int, state: State) -> None:
+    def compute(self, inputs: SessionInputs, out: ComponentOutput, start: int, stop: int, state: State) -> None:
         """Fill ``out`` for minutes [start, stop) and carry ``state`` past them.
 
         The calls of a session must follow one another without gap or overlap. ``inputs`` and ``out`` are arrays of
         the whole session; only ``inputs`` before ``stop`` are read.
         """
+
+    def leave(self, inputs: SessionInputs, out: ComponentOutput, state: State) -> Mapping[str, NDArray[np.float64]]:
+        """What the finished session hands to the next one, float64 arrays named ``c{n}_...``; nothing by default.
+
+        ``begin`` finds it in ``SessionStart.memory``. A session without a price hands on what it was given.
+        """
+        del inputs, out, state
+        return {}

@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mr_platform.errors import UsageError
-from mr_platform.features.c1_triple_straddle.component import SessionState, TripleStraddle
-from mr_platform.features.component import ComponentOutput, SessionStart
+from mr_platform.features.c1_triple_straddle.component import SessionState
 from mr_platform.features.implied import atm_implied_volatility
-from mr_platform.features.memory import DailyContext, latest_before
-from mr_platform.features.series import CLOSE, HIGH, LAGS, LOW, SessionSeries, session_series
+from mr_platform.features.memory import MOST_DAILY_BARS, DailyBars, DailyContext, latest_before
+from mr_platform.features.running import all_components, run_components
+from mr_platform.features.series import CLOSE, HIGH, LAGS, LOW, SessionSeries
 from mr_platform.market.chain import OptionChainDay
 
 __all__ = ["DailyContext", "daily_context", "latest_before"]
@@ -24,8 +24,9 @@ Floats = NDArray[np.float64]
 ATR_SPANS = (14, 21, 50)
 BAR = 5
 _LEAST_CALLS = 30
-_DAILY_BARS = 260
 _PAST_SESSIONS = 252
+_WIDEST_BASIS = 0.25
+"""An index that lies further than this from the underlying is of something else."""
 
 
 def daily_context(
@@ -46,13 +47,12 @@ def daily_context(
             remedy="make it after the first bar has closed",
         )
     n = chain.minutes.size
-    series = session_series(chain, n)
+    components = all_components()
+    ran = run_components(components, chain, previous=previous)
+    series = ran.inputs
     known = np.flatnonzero(series.dte >= 0)
     dte = int(series.dte[known[0]]) if known.size else -1
-    component = TripleStraddle()
-    state = component.begin(SessionStart(chain.trade_date, n, dte, chain.underlying, previous))
-    out = ComponentOutput.empty(n, len(component.features))
-    component.compute(series, out, 0, n, state)
+    state = ran.states["c1"]
     iv = atm_implied_volatility(chain, series)
     atr_value, atr_bars = _atr(series, previous)
     last = np.minimum(np.arange(0, n, BAR) + BAR - 1, n - 1)
@@ -60,6 +60,7 @@ def daily_context(
     carried = state.carried
     priced_bars = int(np.isfinite(series.bars[:, 0, CLOSE]).sum())
     levels = previous if priced_bars == 0 else None
+    daily = _daily_bars(daily_bars, previous, chain)
     component_return = _session_return(carried.score_trace[last], straddle)
     timeframe_return = _session_return(carried.timeframe_trace[last, 0], straddle)
     return DailyContext(
@@ -81,11 +82,13 @@ def daily_context(
         timeframe_return=timeframe_return,
         **_past(previous, priced_bars, dte, component_return, timeframe_return),
         atm_iv_close=_last_known(iv),
-        daily_close=_daily_closes(daily_bars, chain),
+        daily_date=daily.dates.astype(np.int64),
+        daily_ohlc=daily.ohlc,
         bar5_minute=chain.minutes[::BAR].astype(np.int64),
         bar5_underlying_close=np.array([_last_known(part) for part in _split(series.underlying[:, CLOSE])]),
         bar5_straddle_return=straddle,
         bar5_atm_iv=iv[last],
+        memory={} if levels is None and priced_bars == 0 else ran.memory() if levels is None else dict(levels.memory),
         known_at=datetime.combine(chain.trade_date, time()) + timedelta(minutes=int(chain.minutes[-1]) + 1),
     )
 
@@ -167,10 +170,24 @@ def _atr(series: SessionSeries, previous: DailyContext | None) -> tuple[Floats, 
     return value, bars
 
 
-def _daily_closes(daily_bars: pa.Table | None, chain: OptionChainDay) -> Floats:
-    """Closes of finished sessions before the chain's, oldest first."""
-    if daily_bars is None:
-        return np.empty(0)
-    earlier = daily_bars.filter(pc.less(daily_bars["trade_date"], pa.scalar(chain.trade_date))).sort_by("trade_date")
-    closes: Floats = earlier["close"].to_numpy().astype(float)[-_DAILY_BARS:]
-    return closes
+def _daily_bars(given: pa.Table | None, previous: DailyContext | None, chain: OptionChainDay) -> DailyBars:
+    """Finished sessions before the chain's, in the units of its underlying.
+
+    Daily index bars where there are any, moved to the level of the underlying by the ratio of both closes of the
+    previous session; else what the sessions before have seen themselves. The previous session's own bar stands last.
+    """
+    own = previous.daily if previous is not None else DailyBars.empty()
+    if given is None or given.num_rows == 0:
+        return own
+    earlier = given.filter(pc.less(given["trade_date"], pa.scalar(chain.trade_date))).sort_by("trade_date")
+    dates = earlier["trade_date"].to_numpy().astype("datetime64[D]")[-MOST_DAILY_BARS:]
+    columns = [earlier[name].to_numpy().astype(float)[-MOST_DAILY_BARS:] for name in ("open", "high", "low", "close")]
+    bars = DailyBars(dates, np.stack(columns, axis=1))
+    if previous is None:
+        return bars
+    same_day = bars.ohlc[bars.dates == np.datetime64(previous.trade_date, "D"), -1]
+    last = previous.rolling_ohlc[-1]
+    ratio = float(last[-1] / same_day[0]) if same_day.size else 1.0
+    if not abs(ratio - 1.0) <= _WIDEST_BASIS:
+        ratio = 1.0
+    return DailyBars(bars.dates, bars.ohlc * ratio).with_session(previous.trade_date, last, most=MOST_DAILY_BARS)

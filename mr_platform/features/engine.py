@@ -12,17 +12,14 @@ from numpy.typing import NDArray
 
 from mr_platform.errors import DataError, UsageError
 from mr_platform.features import tables
-from mr_platform.features.c1_triple_straddle.component import TripleStraddle
 from mr_platform.features.catalogue import component as entry_of
-from mr_platform.features.component import AdaptiveComponent, ComponentOutput, SessionStart
+from mr_platform.features.component import ComponentOutput, SessionStart
+from mr_platform.features.inputs import SessionInputs, session_inputs
 from mr_platform.features.memory import DailyContext
-from mr_platform.features.series import SessionSeries, session_series
+from mr_platform.features.running import EXPIRIES_READ, passes_of, with_what_they_read
 from mr_platform.kernels.engine import engine as kernels_of
 from mr_platform.market.chain import LONGEST_DTE, OptionChainDay
 from mr_platform.market.sessions import Session
-
-_EXPIRIES_READ = 1
-"""Expiries kept when scattering: C1 reads the nearest alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,12 +78,6 @@ class FeatureFrame:
         return tables.published(self, key, every)
 
 
-def component(key: str, engine: str = "auto") -> AdaptiveComponent[Any]:
-    """The component ``key`` with default parameters on the engine of that name."""
-    entry_of(key)
-    return TripleStraddle(engine=kernels_of(engine).name)
-
-
 def compute_features(
     core: pa.Table,
     session: Session,
@@ -97,18 +88,20 @@ def compute_features(
     components: Sequence[str] = ("c1",),
     engine: str = "auto",
     until: int | None = None,
+    peer: NDArray[np.float64] | None = None,
 ) -> FeatureFrame:
     """Features of every minute of a session from its core/option_chain rows, in any order.
 
     ``previous`` context of the latest earlier session at most ten calendar days back, ``history`` contexts of earlier
     sessions, newest last, in place of the sessions that ``previous`` remembers. ``until`` is a minute of the day: only
-    bars that start at or before it are read, and the frame ends there. UsageError for an unknown component or engine,
+    bars that start at or before it are read, and the frame ends there. ``peer`` [bars of the session] closes of the
+    other symbol's underlying. UsageError for an unknown component or engine,
     DataError for a context that is not earlier.
     """
     stream = FeatureStream(
         session, symbol=symbol, previous=previous, history=history, components=components, engine=engine
     )
-    return stream.push(core, until=int(session.bar_minutes[-1]) if until is None else until)
+    return stream.push(core, until=int(session.bar_minutes[-1]) if until is None else until, peer=peer)
 
 
 class FeatureStream:
@@ -141,7 +134,8 @@ class FeatureStream:
         self._previous = previous
         self._history = tuple(history)
         self._kernels = kernels_of(engine)
-        self._components = {key: component(key, engine) for key in components}
+        self._wanted = tuple(components)
+        self._components = with_what_they_read(components, engine)
         self._states: dict[str, Any] = {}
         self._rows: pa.Table | None = None
         self._done = 0
@@ -149,10 +143,11 @@ class FeatureStream:
             key: ComponentOutput.empty(session.n_bars, len(one.features)) for key, one in self._components.items()
         }
 
-    def push(self, rows: pa.Table, *, until: int) -> FeatureFrame:
+    def push(self, rows: pa.Table, *, until: int, peer: NDArray[np.float64] | None = None) -> FeatureFrame:
         """Take new core rows; give the minutes up to the bar that starts at ``until`` that were not given yet.
 
-        Rows after ``until`` are kept for later. UsageError when ``until`` lies before the session or goes back.
+        ``peer`` closes of the other symbol's underlying, from the session's first bar on. Rows after ``until`` are
+        kept for later. UsageError when ``until`` lies before the session or goes back.
         """
         stop = int(np.searchsorted(self.session.bar_minutes, until, side="right"))
         if stop == 0 or stop < self._done:
@@ -164,9 +159,16 @@ class FeatureStream:
             )
         self._rows = rows if self._rows is None else pa.concat_tables([self._rows, rows])
         chain = OptionChainDay.from_core(
-            self._rows, self.session, symbol=self._symbol, max_dte=LONGEST_DTE, max_expiries=_EXPIRIES_READ
+            self._rows, self.session, symbol=self._symbol, max_dte=LONGEST_DTE, max_expiries=EXPIRIES_READ
         ).until(until)
-        series = session_series(chain, self.session.n_bars, using=self._kernels)
+        series = session_inputs(
+            chain,
+            self.session.n_bars,
+            passes=passes_of(self._components),
+            peer=peer,
+            outputs=self._outputs,
+            using=self._kernels,
+        )
         start, self._done = self._done, stop
         if not self._states and (series.dte >= 0).any():
             # the session begins with its first rows: what is learned depends on the days to expiry they show
@@ -181,11 +183,11 @@ class FeatureStream:
             session=self.session,
             minutes=series.minutes[start:stop],
             dte=series.dte[start:stop],
-            outputs={key: out.part(start, stop) for key, out in self._outputs.items()},
+            outputs={entry: self._outputs[entry].part(start, stop) for entry in self._wanted},
             first_bar=start,
         )
 
-    def _start(self, chain: OptionChainDay, series: SessionSeries) -> SessionStart:
+    def _start(self, chain: OptionChainDay, series: SessionInputs) -> SessionStart:
         """What was known before the first bar: days to the nearest expiry come from the first minute with rows."""
         return SessionStart(
             trade_date=self.session.trade_date,
@@ -194,4 +196,5 @@ class FeatureStream:
             underlying=chain.underlying,
             previous=self._previous,
             history=self._history,
+            symbol=chain.symbol,
         )

@@ -5,7 +5,7 @@ Memory between sessions goes through it alone. How it is made from a session's c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -35,7 +35,7 @@ _SHAPES: dict[str, tuple[int, ...]] = {
     "past_dte": (-1,),
     "past_component_return": (-1, 10),
     "past_timeframe_return": (-1, 4),
-    "daily_close": (-1,),
+    "daily_ohlc": (-1, 4),
     "bar5_underlying_close": (-1,),
     "bar5_straddle_return": (-1,),
     "bar5_atm_iv": (-1,),
@@ -48,13 +48,39 @@ _SPLIT = {
 
 
 @dataclass(frozen=True, eq=False)
+class DailyBars:
+    """Finished sessions, oldest first: ``dates`` datetime64[D] [n], ``ohlc`` [n, 4] in rupees."""
+
+    dates: NDArray[np.datetime64]
+    ohlc: Floats
+
+    @staticmethod
+    def empty() -> DailyBars:
+        """No session yet."""
+        return DailyBars(np.empty(0, "datetime64[D]"), np.empty((0, 4)))
+
+    def with_session(self, trade_date: date, ohlc: Floats, *, most: int) -> DailyBars:
+        """One session more, in place of what is there from that date on; unchanged where it has no price."""
+        if not np.isfinite(ohlc).all():
+            return self
+        n = int(np.searchsorted(self.dates, np.datetime64(trade_date, "D")))
+        dates = np.append(self.dates[:n], np.datetime64(trade_date, "D"))
+        return DailyBars(dates[-most:], np.concatenate([self.ohlc[:n], ohlc[None]])[-most:])
+
+
+MOST_DAILY_BARS = 520
+"""Two years and a bit: enough for a monthly EMA of 24."""
+
+
+@dataclass(frozen=True, eq=False)
 class DailyContext:
     """What a session leaves; shapes and units as in ``schemas.daily_context``, NaN for what is not known.
 
     ``rolling_ohlc`` [10, 4], ``session_sums`` and ``week_sums`` [10, 2] (value, volume): nine series, then the
     underlying. ``past_dte`` [n], ``past_component_return`` [n, 10] and ``past_timeframe_return`` [n, 4] are of this
-    session and those before it, oldest first, so that what is learned needs this row alone. ``known_at`` is the
-    session's close, naive IST.
+    session and those before it, oldest first, so that what is learned needs this row alone. ``daily`` are the
+    sessions before this one, in the units of this session's underlying. ``memory`` are the arrays that components hand
+    on, each named after its component (``c2_...``). ``known_at`` is the session's close, naive IST.
     """
 
     symbol: str
@@ -77,12 +103,20 @@ class DailyContext:
     past_component_return: Floats
     past_timeframe_return: Floats
     atm_iv_close: float
-    daily_close: Floats
+    daily_date: NDArray[np.int64]
+    daily_ohlc: Floats
     bar5_minute: NDArray[np.int64]
     bar5_underlying_close: Floats
     bar5_straddle_return: Floats
     bar5_atm_iv: Floats
+    memory: Mapping[str, Floats]
     known_at: datetime
+
+    @property
+    def daily(self) -> DailyBars:
+        """Finished sessions up to and with this one, in the units of its underlying."""
+        before = DailyBars(self.daily_date.astype("datetime64[D]"), self.daily_ohlc)
+        return before.with_session(self.trade_date, self.rolling_ohlc[-1], most=MOST_DAILY_BARS)
 
     def to_table(self) -> pa.Table:
         """One row of core/daily_context."""
@@ -94,6 +128,10 @@ class DailyContext:
             "priced_bars": self.priced_bars,
             "atm_iv_close": None if np.isnan(self.atm_iv_close) else self.atm_iv_close,
             "bar5_minute": self.bar5_minute.tolist(),
+            "daily_date": self.daily_date.tolist(),
+            "memory_name": sorted(self.memory),
+            "memory_shape": [list(self.memory[name].shape) for name in sorted(self.memory)],
+            "memory_values": [self.memory[name].ravel() for name in sorted(self.memory)],
             **{name: getattr(self, name).ravel().tolist() for name in _SHAPES},
         }
         for name, columns in _SPLIT.items():
@@ -118,7 +156,8 @@ class DailyContext:
                 place="core/daily_context",
                 remedy="publish the partition again",
             )
-        row = table.to_pylist()[0]
+        memory = _memory(table)
+        row = table.drop_columns(["memory_name", "memory_shape", "memory_values"]).to_pylist()[0]
         arrays: dict[str, Any] = {name: np.array(row[name], float).reshape(shape) for name, shape in _SHAPES.items()}
         for name, columns in _SPLIT.items():
             arrays[name] = np.stack([np.array(row[column], float) for column in columns], axis=1)
@@ -128,8 +167,19 @@ class DailyContext:
             **arrays,
             atm_iv_close=float("nan") if row["atm_iv_close"] is None else row["atm_iv_close"],
             bar5_minute=np.array(row["bar5_minute"], np.int64),
+            daily_date=np.array(row["daily_date"], np.int64),
+            memory=memory,
             known_at=row["known_ts"].replace(tzinfo=None),
         )
+
+
+def _memory(table: pa.Table) -> dict[str, Floats]:
+    """The components' arrays of a one-row table, without a trip through Python lists."""
+    names = table["memory_name"][0].as_py()
+    shapes = table["memory_shape"][0].as_py()
+    values = table["memory_values"].combine_chunks().flatten()
+    arrays = (values[i].values.to_numpy(zero_copy_only=False).astype(float) for i in range(len(names)))
+    return {name: one.reshape(shape) for name, shape, one in zip(names, shapes, arrays, strict=True)}
 
 
 def latest_before(contexts: Iterable[DailyContext], trade_date: date) -> DailyContext | None:

@@ -74,7 +74,11 @@ class SessionSeries:
 def session_series(chain: OptionChainDay, n_bars: int, *, using: Engine | None = None) -> SessionSeries:
     """The series of a chain with one day. ``n_bars`` is the length of the whole session; ``using`` names the engine."""
     kernels = using or engine()
-    view = rolling(chain, using=kernels)
+    return series_of(chain, rolling(chain, using=kernels), n_bars, kernels)
+
+
+def series_of(chain: OptionChainDay, view: RollingView, n_bars: int, kernels: Engine) -> SessionSeries:
+    """The series of a chain with one day, seen through its rolling view."""
     expiry = np.ascontiguousarray(view.nearest[0])
     strikes = _strikes(chain, view, expiry)
     legs = tuple(np.ascontiguousarray(getattr(chain, name)[0]) for name in ("open", "high", "low", "close", "volume"))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mr_platform.kernels.engine import Engine, engine
 from mr_platform.market.chain import FUTURE_CLOSE, Floats, Ints, OptionChainDay
 
-_MONTHLY_WITHIN = 9
+MONTHLY_WITHIN = 9
 """The last expiry of a month lies in its last week, or up to two days before it when holidays move it back."""
 
 
@@ -54,7 +54,7 @@ def rolling(chain: OptionChainDay, *, using: Engine | None = None) -> RollingVie
     paired = np.zeros((days, n_expiries, n_strikes), np.bool_)
     forward, atm, step = kernels.forward_and_atm(chain.close, chain.strikes, fallback, chain.strike_step, paired)
     months = chain.expiries.astype("datetime64[M]")
-    last_of_month = (chain.expiries + np.timedelta64(_MONTHLY_WITHIN, "D")).astype("datetime64[M]") > months
+    last_of_month = (chain.expiries + np.timedelta64(MONTHLY_WITHIN, "D")).astype("datetime64[M]") > months
     seen = np.zeros((days, n_expiries), np.bool_)
     sight = kernels.expiries_in_sight(chain.present, last_of_month, months.astype(np.int64), seen)
     return RollingView(forward, atm, step, *(np.ascontiguousarray(sight[..., i]) for i in range(3)))

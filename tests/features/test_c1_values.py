@@ -82,11 +82,13 @@ def context(**changes: object) -> DailyContext:
         past_component_return=np.empty((0, 10)),
         past_timeframe_return=np.empty((0, 4)),
         atm_iv_close=0.15,
-        daily_close=empty,
+        daily_date=np.empty(0, np.int64),
+        daily_ohlc=np.empty((0, 4)),
         bar5_minute=np.empty(0, np.int64),
         bar5_underlying_close=empty,
         bar5_straddle_return=empty,
         bar5_atm_iv=empty,
+        memory={},
         known_at=pd.Timestamp("2022-11-14 15:30").to_pydatetime(),
     )
     return replace(base, **changes)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,18 @@ def test_round_trip_through_the_table(market: Market) -> None:
     assert table.schema.equals(DAILY_CONTEXT.arrow()) and table.num_rows == 1
     back = DailyContext.from_table(table)
     for name, value in vars(market.contexts[3]).items():
+        if name == "memory":
+            assert sorted(back.memory) == sorted(value)
+            continue
         np.testing.assert_array_equal(getattr(back, name), value, err_msg=name)
+
+
+def test_what_components_hand_on_goes_through_the_table_with_its_shape(market: Market) -> None:
+    memory = {"c2_scale": np.array([[1.5, np.nan], [-0.0, 2.0]]), "c4_points": np.empty((0, 3, 5))}
+    back = DailyContext.from_table(replace(market.contexts[3], memory=memory).to_table()).memory
+    assert list(back) == ["c2_scale", "c4_points"] and back["c4_points"].shape == (0, 3, 5)
+    np.testing.assert_array_equal(back["c2_scale"], memory["c2_scale"])
+    assert np.signbit(back["c2_scale"][1, 0])
 
 
 def test_the_same_chain_gives_the_same_context(market: Market) -> None:
@@ -126,10 +138,41 @@ def test_a_chain_cut_before_its_first_bar_is_refused(market: Market) -> None:
         daily_context(chain_of(market, 0).until(554))
 
 
+def daily_table(bars: dict[date, list[float]]) -> pa.Table:
+    columns = zip(*bars.values(), strict=True)
+    return pa.table(
+        {"trade_date": list(bars), **dict(zip(("open", "high", "low", "close"), map(list, columns), strict=True))}
+    )
+
+
 def test_daily_bars_before_the_session_extend_the_memory(market: Market) -> None:
     day = market.sessions[0].trade_date
-    bars = pa.table({"trade_date": [day, day - timedelta(1), day - timedelta(2)], "close": [3.0, 2.0, 1.0]})
-    assert daily_context(chain_of(market, 0), None, bars).daily_close.tolist() == [1.0, 2.0]
+    bars = daily_table({day - timedelta(n): [4.0 - n, 5.0 - n, 2.0 - n, 3.0 - n] for n in range(3)})
+    found = daily_context(chain_of(market, 0), None, bars)
+    assert found.daily_ohlc.tolist() == [[2.0, 3.0, 0.0, 1.0], [3.0, 4.0, 1.0, 2.0]]
+    assert found.daily.dates.tolist() == [day - timedelta(2), day - timedelta(1), day]
+    assert found.daily.ohlc[-1].tolist() == found.rolling_ohlc[-1].tolist()
+
+
+def test_an_index_is_moved_to_the_level_of_the_underlying_by_the_previous_close(market: Market) -> None:
+    """An index that closed at half a percent below the future stands half a percent higher in the memory."""
+    before, day = market.contexts[1], market.sessions[1].trade_date
+    close = before.rolling_ohlc[-1, -1]
+    older = [close - 40, close + 60, close - 80, close - 20]
+    bars = daily_table({day - timedelta(4): older, day: [close * 0.995] * 4})
+    found = daily_context(chain_of(market, 2), before, bars)
+    np.testing.assert_allclose(found.daily_ohlc[0], np.array(older) / 0.995, rtol=1e-12)
+    assert found.daily_ohlc[1].tolist() == before.rolling_ohlc[-1].tolist()
+
+
+def test_an_index_of_something_else_is_left_as_it_is(market: Market) -> None:
+    before, day = market.contexts[1], market.sessions[1].trade_date
+    bars = daily_table({day - timedelta(4): [7.0] * 4, day: [8.0] * 4})
+    assert daily_context(chain_of(market, 2), before, bars).daily_ohlc[0].tolist() == [7.0] * 4
+
+
+def test_without_an_index_the_sessions_themselves_are_the_daily_bars(market: Market) -> None:
+    assert market.contexts[3].daily_ohlc.tolist() == [one.rolling_ohlc[-1].tolist() for one in market.contexts[:3]]
 
 
 def test_previous_is_the_latest_earlier_session_of_the_last_ten_days(market: Market) -> None:

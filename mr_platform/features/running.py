@@ -1,0 +1,100 @@
+"""Running components over a session: which there are, in which order, and what each hands to the next."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mr_platform.features.catalogue import component as entry_of
+from mr_platform.features.catalogue import components as entries
+from mr_platform.features.component import AdaptiveComponent, ComponentOutput, SessionStart
+from mr_platform.features.inputs import SessionInputs, session_inputs
+from mr_platform.features.memory import DailyContext
+from mr_platform.kernels.engine import engine as kernels_of
+from mr_platform.market.chain import OptionChainDay
+
+EXPIRIES_READ = 6
+"""Nearest, next and a month's last beyond both: with five weekly expiries a month, six expiries reach it."""
+
+Components = Mapping[str, AdaptiveComponent[Any]]
+
+
+def component(key: str, engine: str = "auto") -> AdaptiveComponent[Any]:
+    """The component ``key`` with default parameters on the engine of that name; UsageError for an unknown one."""
+    entry = entry_of(key)
+    module = importlib.import_module(f"mr_platform.features.{entry.folder}.component")
+    made: AdaptiveComponent[Any] = getattr(module, entry.class_name)(engine=kernels_of(engine).name)
+    return made
+
+
+def all_components(engine: str = "auto") -> dict[str, AdaptiveComponent[Any]]:
+    """Every component that exists, in the order of the catalogue."""
+    return {entry.key: component(entry.key, engine) for entry in entries()}
+
+
+def with_what_they_read(keys: Sequence[str], engine: str = "auto") -> dict[str, AdaptiveComponent[Any]]:
+    """The named components and all that they read, in the order of the catalogue; UsageError for an unknown one."""
+    wanted: dict[str, AdaptiveComponent[Any]] = {}
+    waiting = list(keys)
+    while waiting:
+        key = waiting.pop()
+        if key not in wanted:
+            wanted[key] = component(key, engine)
+            waiting += wanted[key].reads
+    return {entry.key: wanted[entry.key] for entry in entries() if entry.key in wanted}
+
+
+def passes_of(components: Components) -> frozenset[str]:
+    """The costly passes over the chain that any of the components needs."""
+    return frozenset(name for one in components.values() for name in one.passes)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Components run over a session: its inputs, and each one's output and state; no state before the first row."""
+
+    components: Components
+    inputs: SessionInputs
+    outputs: Mapping[str, ComponentOutput]
+    states: Mapping[str, Any]
+
+    def memory(self) -> dict[str, NDArray[np.float64]]:
+        """What all of them leave to the next session."""
+        left: dict[str, NDArray[np.float64]] = {}
+        for key, one in self.components.items():
+            left |= one.leave(self.inputs, self.outputs[key], self.states[key])
+        return left
+
+
+def run_components(
+    components: Components,
+    chain: OptionChainDay,
+    *,
+    previous: DailyContext | None = None,
+    peer: NDArray[np.float64] | None = None,
+    engine: str = "auto",
+) -> Run:
+    """All of a session's minutes that the chain has, in one go."""
+    n = chain.minutes.size
+    outputs = {key: ComponentOutput.empty(n, len(one.features)) for key, one in components.items()}
+    inputs = session_inputs(
+        chain, n, passes=passes_of(components), peer=peer, outputs=outputs, using=kernels_of(engine)
+    )
+    known = np.flatnonzero(inputs.dte >= 0)
+    start = SessionStart(
+        trade_date=chain.trade_date,
+        n_bars=n,
+        dte=int(inputs.dte[known[0]]) if known.size else -1,
+        underlying=chain.underlying,
+        previous=previous,
+        symbol=chain.symbol,
+    )
+    states = {key: one.begin(start) for key, one in components.items()}
+    for key, one in components.items():
+        one.compute(inputs, outputs[key], 0, n, states[key])
+    return Run(components, inputs, outputs, states)

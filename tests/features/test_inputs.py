@@ -1,0 +1,123 @@
+"""What components read beyond the rolling series: the chain of the expiries in sight, and nothing of the future."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mr_platform.errors import UsageError
+from mr_platform.features.inputs import ATM, FAR, NEAR, NEXT, session_inputs
+from mr_platform.features.series import session_series
+from mr_platform.kernels.engine import engine
+from mr_platform.kernels.reference import black76
+from mr_platform.market.chain import OptionChainDay
+from mr_platform.market.sessions import ORDINARY_WINDOW, Session
+
+if TYPE_CHECKING:
+    from tests.features.conftest import Market
+
+from tests.features.conftest import core_table
+
+DAY = date(2022, 11, 14)
+SESSION = Session(DAY, "ordinary", (ORDINARY_WINDOW,))
+# 3, 10 and 17 days are Thursdays; 24 November is the month's last, 29 December the next month's
+DTES = (3, 10, 17, 45)
+
+
+def chain_of_four(bars: int = 40) -> OptionChainDay:
+    tables = [core_table(DAY, seed=dte, dte=dte, bars=bars) for dte in DTES]
+    whole = pa.concat_tables(tables).replace_schema_metadata(tables[0].schema.metadata)
+    return OptionChainDay.from_core(whole, SESSION, max_expiries=6).until(555 + bars - 1)
+
+
+def test_the_far_expiry_is_the_last_of_a_month_beyond_the_second_nearest() -> None:
+    inputs = session_inputs(chain_of_four(), 375)
+    days = [set(inputs.days[:, role].tolist()) for role in (NEAR, NEXT, FAR)]
+    # 17 days is 1 December, no month's last; 45 days is 29 December
+    assert days == [{3}, {10}, {45}]
+    assert inputs.years[0, NEAR] == pytest.approx((3 * 86_400 + (15 * 60 + 30) * 60 - (555 + 1) * 60) / (365 * 86_400))
+
+
+def test_series_are_those_of_the_rolling_view(market: Market) -> None:
+    chain = OptionChainDay.from_core(market.cores[2], market.sessions[2])
+    inputs, series = session_inputs(chain, 375), session_series(chain, 375)
+    for one in fields(series):
+        np.testing.assert_array_equal(getattr(inputs, one.name), getattr(series, one.name), err_msg=one.name)
+
+
+def test_around_names_the_strikes_at_whole_steps_from_the_money(market: Market) -> None:
+    chain = OptionChainDay.from_core(market.cores[2], market.sessions[2])
+    inputs = session_inputs(chain, 375)
+    np.testing.assert_array_equal(inputs.around[:, ATM], inputs.strikes[:, 0])
+    np.testing.assert_array_equal(inputs.around[:, ATM - 1], inputs.strikes[:, 1])
+    np.testing.assert_array_equal(inputs.around[:, ATM + 1], inputs.strikes[:, 2])
+    t = int(np.flatnonzero(inputs.around[:, ATM] >= 0)[5])
+    listed = inputs.around[t] >= 0
+    offsets = np.arange(-15, 16)[listed]
+    centre = inputs.strikes_listed[inputs.around[t, ATM]]
+    assert (inputs.strikes_listed[inputs.around[t][listed]] == centre + offsets * 50.0).all()
+    assert 0 < listed.sum() < 31
+
+
+def test_volatility_reprices_each_leg_and_greeks_are_those_of_its_own_volatility(market: Market) -> None:
+    chain = OptionChainDay.from_core(market.cores[2], market.sessions[2])
+    inputs = session_inputs(chain, 375)
+    t, k = 100, inputs.around[100, ATM]
+    for leg in (0, 1):
+        sigma = inputs.volatility[t, NEAR, k, leg]
+        f, strike, years = inputs.forwards[t, NEAR], inputs.strikes_listed[k], inputs.years[t, NEAR]
+        price = black76.price(*(np.array(x) for x in (f, strike, years, sigma, float(leg))))
+        assert float(price) == pytest.approx(inputs.chain_close[t, k, leg], abs=1e-9)
+        greeks = black76.greeks(*(np.array(x) for x in (f, strike, years, sigma, float(leg))))
+        for name in ("delta", "gamma", "theta", "vega", "vanna", "charm", "volga"):
+            assert getattr(inputs, name)[t, k, leg] == pytest.approx(float(getattr(greeks, name)), rel=1e-9), name
+
+
+def test_only_the_wanted_passes_are_made(market: Market) -> None:
+    chain = OptionChainDay.from_core(market.cores[2], market.sessions[2])
+    bare = session_inputs(chain, 375, passes=())
+    assert np.isnan(bare.volatility).all() and bare.delta.shape == (0, 0, 2)
+    greeks = session_inputs(chain, 375, passes=("greeks",))
+    assert np.isfinite(greeks.volatility[:, NEAR]).any() and np.isnan(greeks.volatility[:, NEXT:]).all()
+    with pytest.raises(UsageError, match="greeks"):
+        session_inputs(chain, 375, passes=("smiles",))
+
+
+def test_a_cut_session_gives_the_first_rows_of_the_whole_one() -> None:
+    chain = chain_of_four()
+    whole = session_inputs(chain, 375)
+    cut = session_inputs(chain.until(555 + 19), 375)
+    for one in fields(whole):
+        if one.name not in ("outputs", "strikes_listed", "trade_date", "n_bars", "underlying_kind"):
+            np.testing.assert_array_equal(getattr(whole.until(20), one.name), getattr(cut, one.name), err_msg=one.name)
+
+
+def test_engines_agree() -> None:
+    chain = chain_of_four(bars=15)
+    ours, reference = session_inputs(chain, 375), session_inputs(chain, 375, using=engine("reference"))
+    for name in ("volatility", "delta", "gamma", "theta", "vega", "vanna", "charm", "volga", "forwards", "around"):
+        np.testing.assert_allclose(getattr(ours, name), getattr(reference, name), rtol=1e-9, atol=1e-15, err_msg=name)
+
+
+def test_a_session_without_rows_has_inputs_without_values() -> None:
+    empty = OptionChainDay.from_core(core_table(DAY, seed=1).slice(0, 0), SESSION)
+    inputs = session_inputs(empty, 375)
+    assert inputs.chain_close.shape == (375, 0, 2) and (inputs.around == -1).all() and (inputs.days == -1).all()
+
+
+def test_a_peer_shorter_than_the_session_is_unknown_beyond_its_end(market: Market) -> None:
+    chain = OptionChainDay.from_core(market.cores[2], market.sessions[2])
+    peer = session_inputs(chain, 375, passes=(), peer=np.array([1.0, 2.0])).peer
+    assert peer[:2].tolist() == [1.0, 2.0] and np.isnan(peer[2:]).all()
+
+
+def test_years_fall_by_a_minute_each_bar() -> None:
+    inputs = session_inputs(chain_of_four(), 375, passes=())
+    steps = np.diff(inputs.years[:, NEXT]) * 365 * 86_400
+    np.testing.assert_allclose(steps, -60.0, atol=1e-6)
+    assert timedelta(days=int(inputs.days[0, NEXT])) == timedelta(days=10)
