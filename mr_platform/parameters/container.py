@@ -80,10 +80,11 @@ def read_file(path: Path) -> bytes:
         rule = "a workbook is a file, not a link to one" if linked else "a workbook can be opened"
         remedy = "give the path of the file itself" if linked else "check the path and its permissions"
         raise _refusal(rule, error.strerror or error, place, remedy) from error
+    about = os.fstat(handle)
+    if not stat.S_ISREG(about.st_mode):
+        os.close(handle)
+        raise _refusal("a workbook is a regular file", stat.filemode(about.st_mode), place, "give a file")
     with os.fdopen(handle, "rb") as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode):
-            raise _refusal("a workbook is a regular file", stat.filemode(about.st_mode), place, "give a file")
         if about.st_size > FILE_BYTES:
             raise _refusal(
                 f"a workbook has at most {FILE_BYTES:,} bytes", f"{about.st_size:,}", place, "is this the right file?"

@@ -15,12 +15,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import NoReturn
 from xml.etree import ElementTree
 
 from mr_platform.errors import SourceError
-from mr_platform.lake.digest import bytes_digest
 from mr_platform.parameters.addresses import column_name, column_number
 from mr_platform.parameters.container import Entry, read_entries, read_file, unpack
 
@@ -132,7 +132,7 @@ def check_bytes(data: bytes, path: Path) -> Package:
     if cells > CELLS:
         _refuse(f"a workbook has at most {CELLS:,} cells", f"{cells:,}", place, "remove what holds no parameters")
     _check_texts(parts, sheets, place)
-    return Package(path, bytes_digest(data), entries, parts, sheets)
+    return Package(path, sha256(data).hexdigest(), entries, parts, sheets)
 
 
 def _check_part_name(name: str, place: str) -> None:

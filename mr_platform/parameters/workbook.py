@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
+from hashlib import sha256
 from io import BytesIO
 from math import isfinite
 from pathlib import Path
@@ -21,7 +22,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mr_platform import logs
 from mr_platform.errors import SourceError, UsageError
-from mr_platform.lake.digest import bytes_digest
 from mr_platform.parameters.addresses import column_name, split
 from mr_platform.parameters.container import read_file, write_entries
 from mr_platform.parameters.safety import TEXT_LENGTH, Package, check_bytes
@@ -128,7 +128,7 @@ def read_workbook(path: Path, *, cache: Path | None = None) -> Workbook:
     ``cache``: a folder for parsed workbooks. Errors: SourceError for a file that is refused.
     """
     data = read_file(path)
-    digest = bytes_digest(data)
+    digest = sha256(data).hexdigest()
     kept = cache / f"workbook-{_READER}-{digest}.json" if cache is not None else None
     if kept is not None:
         sheets = _load(kept)
