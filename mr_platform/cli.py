@@ -9,18 +9,32 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mr_platform import logs
+from mr_platform.commands import config, standin
+from mr_platform.commands import migrate as migration_commands
+from mr_platform.commands.arguments import (
+    DEFAULT_HOME,
+    DateOption,
+    HomeOption,
+    JsonOption,
+    SymbolOption,
+    UntilOption,
+    open_lake,
+    parse_date,
+    parse_minute,
+    parse_partition,
+    parse_symbol,
+    published_partition,
+    show,
+)
 from mr_platform.errors import MrError, SourceError, UsageError
 
 if TYPE_CHECKING:
-    from mr_platform.lake.layout import Partition
-    from mr_platform.lake.store import Lake
     from mr_platform.sources.ingest import IngestRow
 
 app = typer.Typer(
@@ -30,18 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Which regime the index-option market is in, and the proof.",
 )
-
-HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="MR_HOME", help="Folder that holds lake, warehouse and Dagster home.")
-]
-SymbolOption = Annotated[str, typer.Option("--symbol", help="Underlying, for example NIFTY.")]
-DateOption = Annotated[str, typer.Option("--date", help="Trade date, YYYY-MM-DD.")]
-UntilOption = Annotated[
-    str | None, typer.Option("--until", help="HH:MM: as if the clock had stopped when that bar closed.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-DEFAULT_HOME = Path("home")
-
+app.add_typer(config.app)
 
 def main() -> None:
     """Run ``mr``; errors of the platform end with their message and exit code, never with a traceback."""
@@ -118,7 +121,7 @@ def sources(as_json: JsonOption = False) -> None:
         {"profile": p.name, "kind": p.kind, "shape": p.shape, "description": p.description}
         for p in load_profiles().values()
     ]
-    _show(rows, as_json=as_json, title="Source profiles")
+    show(rows, as_json=as_json, title="Source profiles")
 
 
 @app.command()
@@ -148,12 +151,12 @@ def simulate(
             )
         start, end = parse_date(first), parse_date(last or first)
         paths = stations.simulate_on_index(
-            _lake(home), out, symbol=_symbol(symbol[0]), first=start, last=end, seed=seed
+            open_lake(home), out, symbol=parse_symbol(symbol[0]), first=start, last=end, seed=seed
         )
     else:
         paths = stations.simulate(
             out,
-            symbols=[_symbol(name) for name in symbol or []],
+            symbols=[parse_symbol(name) for name in symbol or []],
             first=parse_date(first) if first is not None else None,
             sessions=sessions,
             seed=seed,
@@ -194,10 +197,10 @@ def ingest(
 
     try:
         found = stations.ingest_files(
-            _lake(home),
+            open_lake(home),
             profile,
             paths,
-            symbol=symbol if symbol is None or load_profile(profile).kind != "chain" else _symbol(symbol),
+            symbol=symbol if symbol is None or load_profile(profile).kind != "chain" else parse_symbol(symbol),
             trade_date=parse_date(day) if day is not None else None,
             workers=workers,
             progress=_told if sys.stderr.isatty() else None,
@@ -207,7 +210,7 @@ def ingest(
         # nothing could be read at all: the same table, with the one row that says why
         sys.stderr.write(f"mr: {error}\n")
         rows = [refused_file(profile, str(error))]
-    _show(rows, as_json=as_json, title=f"Ingested by {profile}")
+    show(rows, as_json=as_json, title=f"Ingested by {profile}")
     if not rows or any(row["status"] in ("failed", "refused") for row in rows):
         raise typer.Exit(1)
 
@@ -225,8 +228,8 @@ def export(
     """A published partition as one file."""
     from mr_platform import exporting, stations
 
-    lake = _lake(home)
-    partition = _published_partition(lake, table, symbol, day)
+    lake = open_lake(home)
+    partition = published_partition(lake, table, symbol, day)
     if table == "core/option_chain":
         rows = stations.known_core(lake, partition, until=parse_minute(until))
     else:
@@ -253,7 +256,7 @@ def features(
         raise UsageError(rule="rows come every 1 or 5 minutes", value=every, place="--every", remedy="give 1 or 5")
     names = tuple(part.strip() for part in components.split(",")) if components else None
     frame = stations.compute_features(
-        _lake(home), _partition(symbol, day), components=names, engine=engine, until=parse_minute(until)
+        open_lake(home), parse_partition(symbol, day), components=names, engine=engine, until=parse_minute(until)
     )
     rows = frame.to_table(every=every)
     exporting.write(rows, out)
@@ -265,7 +268,7 @@ def catalogue(as_json: JsonOption = False) -> None:
     """Every feature: name, component, group, description, unit, range, warm-up, version."""
     from mr_platform.features.catalogue import as_json as rows
 
-    _show(rows(), as_json=as_json, title="Feature catalogue", columns=["name", "group", "unit", "description"])
+    show(rows(), as_json=as_json, title="Feature catalogue", columns=["name", "group", "unit", "description"])
 
 
 @app.command()
@@ -279,15 +282,15 @@ def quality(
     """What validation found in a partition."""
     from mr_platform import exporting, stations
 
-    report = stations.quality(_lake(home), _partition(symbol, day))
+    report = stations.quality(open_lake(home), parse_partition(symbol, day))
     if picture is not None:
-        exporting.write_bytes(stations.quality_picture(_lake(home), _partition(symbol, day)), picture)
+        exporting.write_bytes(stations.quality_picture(open_lake(home), parse_partition(symbol, day)), picture)
     if as_json:
         exporting.print_json(report)
         return
     head = {key: value for key, value in report.items() if key != "rules"}
-    _show([head], as_json=False, title="Quality")
-    _show([{"code": c, "count": n} for c, n in report["rules"].items()], as_json=False, title="Rules")
+    show([head], as_json=False, title="Quality")
+    show([{"code": c, "count": n} for c, n in report["rules"].items()], as_json=False, title="Rules")
 
 
 @app.command()
@@ -301,10 +304,10 @@ def regime(
     """The unified answer of the last bar: regime, confidence, indicators, recommendations, history."""
     from mr_platform import exporting, stations
 
-    partition = _partition(symbol, day)
-    answer = stations.unified_answer(_lake(home), partition, until=parse_minute(until))
+    partition = parse_partition(symbol, day)
+    answer = stations.unified_answer(open_lake(home), partition, until=parse_minute(until))
     if picture is not None:
-        exporting.write_bytes(stations.regime_picture(_lake(home), partition), picture)
+        exporting.write_bytes(stations.regime_picture(open_lake(home), partition), picture)
     exporting.print_json(answer)
 
 
@@ -318,7 +321,7 @@ def query(
     from mr_platform.environments import Home
     from mr_platform.warehouse import ask, warehouse_file
 
-    _show(ask(warehouse_file(Home(home).root), sql), as_json=as_json, title="")
+    show(ask(warehouse_file(Home(home).root), sql), as_json=as_json, title="")
 
 
 @app.command()
@@ -331,64 +334,12 @@ def bench(
 
     from mr_platform.benchmarks import run_benchmarks
 
-    _show([asdict(row) for row in run_benchmarks(name or None)], as_json=as_json, title="Benchmarks")
+    show([asdict(row) for row in run_benchmarks(name or None)], as_json=as_json, title="Benchmarks")
 
 
 def _told(row: IngestRow) -> None:
     """One line a symbol-day, for the person who waits at a terminal."""
     sys.stderr.write(f"{row.symbol or 'file'} {row.date} {row.status} {row.core_bars} bars\n")
-
-
-def parse_date(text: str) -> date:
-    """A date from YYYY-MM-DD; UsageError otherwise."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(
-            rule="a date is written YYYY-MM-DD and exists", value=text, place="--date", remedy="for example 2022-11-01"
-        ) from error
-
-
-def parse_minute(text: str | None) -> int | None:
-    """Minute of the day from HH:MM; None stays None; UsageError otherwise."""
-    if text is None:
-        return None
-    try:
-        clock = datetime.strptime(text, "%H:%M")
-    except ValueError as error:
-        raise UsageError(
-            rule="a time of day is written HH:MM", value=text, place="--until", remedy="for example 10:15"
-        ) from error
-    return clock.hour * 60 + clock.minute
-
-
-def _symbol(text: str) -> str:
-    from mr_platform.market.instruments import instrument
-
-    return instrument(text).symbol
-
-
-def _partition(symbol: str, day: str) -> Partition:
-    from mr_platform.lake.layout import Partition
-
-    return Partition(_symbol(symbol), parse_date(day))
-
-
-def _published_partition(lake: Lake, table: str, symbol: str, day: str) -> Partition:
-    """As `_partition`, and for series of other names that a table holds, such as INDIAVIX among the daily bars."""
-    from mr_platform.lake.layout import Partition
-
-    name = symbol.strip().upper()
-    if lake.partitions(table, symbol=name):
-        return Partition(name, parse_date(day))
-    return _partition(symbol, day)
-
-
-def _lake(home: Path) -> Lake:
-    from mr_platform.environments import Home
-    from mr_platform.lake.store import Lake
-
-    return Lake(Home(home).lake)
 
 
 def _run_module(module: str, home: Path, arguments: list[str]) -> None:
@@ -406,13 +357,8 @@ def _run_module(module: str, home: Path, arguments: list[str]) -> None:
         raise typer.Exit(code if code in (1, 2) else 1)
 
 
-def _show(rows: list[dict[str, Any]], *, as_json: bool, title: str, columns: list[str] | None = None) -> None:
-    from mr_platform import exporting
-
-    if as_json:
-        exporting.print_json(rows)
-    else:
-        exporting.print_table(rows, title=title, columns=columns)
+app.add_typer(migration_commands.app)
+app.command("heavydb-standin")(standin.heavydb_standin)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,153 @@
+"""What ``mr config`` tells of a parameter set: check, values, trace, as documents and as lines for people."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from mr_platform.errors import UsageError
+from mr_platform.parameters.declaration import Parameter
+from mr_platform.parameters.findings import Finding
+from mr_platform.parameters.liveness import liveness
+from mr_platform.parameters.resolution import WORKBOOK, ParameterSet
+from mr_platform.parameters.validation import contradictions_of, located
+from mr_platform.parameters.values import to_json
+
+_LINES = 200
+
+
+def check_document(file: Path, found: ParameterSet) -> dict[str, Any]:
+    """Everything that is to be said of a workbook, as one document."""
+    fate = liveness(found.declared)
+    counts = found.counts
+    from_workbook = sum(one.origin == WORKBOOK for one in found.resolved.values())
+    return {
+        "file": file.name,
+        "digest": found.digest,
+        "sheets": counts.get("sheets", 0),
+        "cells": sum(counts.get(what, 0) for what in CELLS),
+        "cells_by_use": {what: counts[what] for what in CELLS if counts.get(what)},
+        "parameters": counts.get("parameters", 0),
+        "records": counts.get("records", 0),
+        "values": len(found.resolved),
+        "values_from_workbook": from_workbook,
+        "values_from_environment": sum(one.origin == "environment" for one in found.resolved.values()),
+        "values_by_default": sum(one.origin == "default" for one in found.resolved.values()),
+        "errors": _dicts(found.faults),
+        "warnings": _dicts(found.warnings),
+        "remarks": dict(Counter(one.rule for one in found.remarks)),
+        "contradictions": _dicts(contradictions_of(found)),
+        "dead": list(fate.dead),
+        "planned": [one for ids in fate.planned.values() for one in ids],
+        "planned_by_consumer": {name: len(ids) for name, ids in fate.planned.items()},
+        "read": len(fate.read),
+        "shown": len(fate.shown),
+        "unsteered": list(fate.unsteered),
+    }
+
+
+CELLS = ("value", "name", "description", "header", "title", "note", "unknown")
+
+
+def print_check(document: dict[str, Any]) -> None:
+    """The document for people: counts first, then every finding with its place."""
+    uses = ", ".join(f"{count} {what}" for what, count in document["cells_by_use"].items())
+    _say(
+        f"{document['file']}: {document['sheets']} sheets, {document['cells']} cells ({uses}), "
+        f"{document['parameters']} parameters, {document['records']} records"
+    )
+    _say(
+        f"{document['values']} values: {document['values_from_workbook']} from the workbook, "
+        f"{document['values_from_environment']} from the environment, {document['values_by_default']} by default"
+    )
+    for remark, count in document["remarks"].items():
+        _say(f"remark: {remark}, {count} cells")
+    for kind in ("errors", "warnings", "contradictions"):
+        _say(f"{kind}: {len(document[kind])}")
+        for one in document[kind][:_LINES]:
+            _say(f"  {one['where']}: {one['value']}  ({one['rule']}; {one['remedy']})")
+        if len(document[kind]) > _LINES:
+            _say(f"  and {len(document[kind]) - _LINES} more; --json has all")
+    _say(f"read by code: {document['read']}, shown to people: {document['shown']}")
+    _say(f"planned: {len(document['planned'])}")
+    for name, count in document["planned_by_consumer"].items():
+        _say(f"  {name}: {count}")
+    _say(f"dead: {', '.join(document['dead']) or 'none'}")
+    _say(f"read by code and steered by no parameter: {', '.join(document['unsteered']) or 'none'}")
+
+
+def values(found: ParameterSet, sheet: str | None) -> list[dict[str, Any]]:
+    """Every value, or those of one sheet; UsageError for an unknown sheet."""
+    known = found.declared
+    if sheet is not None and sheet not in known.sheets:
+        raise UsageError(
+            rule="a sheet is declared in the registry",
+            value=sheet,
+            place="--sheet",
+            remedy=f"use one of {', '.join(known.sheets)}",
+        )
+    rows = []
+    for name, one in found.resolved.items():
+        if sheet is not None and not name.startswith(f"{sheet}."):
+            continue
+        declared = known.parameters.get(name)
+        rows.append(
+            {
+                "id": name,
+                "value": to_json(one.value),
+                "unit": declared.unit if declared is not None else "",
+                "origin": one.origin,
+                "place": one.place,
+                "steers": found.consumer_of(name),
+            }
+        )
+    return rows
+
+
+def trace(found: ParameterSet, name: str) -> dict[str, Any]:
+    """Where a value comes from and everything that was tried; UsageError with the nearest name."""
+    declared = located(found, name)
+    one = found.resolved[declared.id]
+    parameter = declared if isinstance(declared, Parameter) else declared.column
+    consumer = declared.consumer if isinstance(declared, Parameter) else declared.table.consumer
+    field = declared.field if isinstance(declared, Parameter) else declared.table.field
+    return {
+        "id": one.id,
+        "value": to_json(one.value),
+        "unit": parameter.unit,
+        "kind": parameter.kind.name,
+        "low": parameter.low,
+        "high": parameter.high,
+        "description": parameter.description,
+        "origin": one.origin,
+        "place": one.place,
+        "tried": [{"origin": a.origin, "place": a.place, "found": a.found} for a in one.tried],
+        "consumer": consumer.name,
+        "planned": consumer.planned,
+        "field": field,
+        "contradictions": [c.as_dict() for c in contradictions_of(found) if one.id in c.where or one.id in c.rule],
+    }
+
+
+def print_trace(document: dict[str, Any]) -> None:
+    """The document for people."""
+    unit = f" {document['unit']}" if document["unit"] else ""
+    _say(f"{document['id']} = {document['value']}{unit}")
+    _say(f"  {document['description']}")
+    reader = f"{document['consumer']}{' (planned)' if document['planned'] else ''}"
+    _say(f"  read by {reader}{' as ' + document['field'] if document['field'] else ''}")
+    for number, attempt in enumerate(document["tried"], start=1):
+        _say(f"  {number}. {attempt['origin']}: {attempt['place']}: {attempt['found']}")
+    _say(f"  {len(document['tried']) + 1}. {document['origin']}: {document['place']}: taken")
+    for one in document["contradictions"]:
+        _say(f"  contradiction: {one['where']}: {one['value']} ({one['rule']})")
+
+
+def _dicts(findings: tuple[Finding, ...]) -> list[dict[str, str]]:
+    return [one.as_dict() for one in findings]
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
