@@ -135,8 +135,10 @@ class RecordTable:
 
     def key_of(self, record: Record, number: int) -> str:
         """The name of a record that stands ``number``-th in the table, from 1."""
-        value = record[self.names.index(self.key)] if self.key else number
-        return number_text(value) if isinstance(value, float) else str(value)
+        if not self.key:
+            return str(number)
+        value = record[self.names.index(self.key)]
+        return "" if value is None else str(self.column(self.key).kind.render(value))
 
 
 @dataclass(frozen=True)

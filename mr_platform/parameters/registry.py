@@ -26,6 +26,19 @@ TOPICS: tuple[str, ...] = (
     "overview",
     "master",
     "stability",
+    "transitions",
+    "noise",
+    "indicators",
+    "option_sheets",
+    "volatility_sheets",
+    "taxonomy",
+    "timeframes",
+    "intraday",
+    "checking",
+    "adaptation",
+    "output",
+    "ensemble",
+    "companions",
 )
 
 

@@ -19,11 +19,13 @@ MASTER_INTEGRATION = planned("features/c8_master_integration")
 
 # The workbook's own 18 regimes, and what keeps them from flickering
 WORKBOOK_REGIMES = live("regimes/master_regime_analysis")
+REGIME_PICTURES = planned("serving/regime_pictures")
 REGIME_FORMATION = planned("regimes/workbook_formation")
 REGIME_SPELLS = planned("regimes/workbook_spells")
 REGIME_TRANSITIONS = planned("regimes/workbook_transitions")
 NOISE_FILTER = planned("regimes/noise_filter")
 TIMEFRAME_CONSENSUS = planned("regimes/timeframe_consensus")
+WORKBOOK_STRADDLE = planned("regimes/workbook_straddle_score")
 INTRADAY_SENSITIVITY = planned("regimes/intraday_sensitivity")
 COMPONENT_WEIGHTS = planned("regimes/adaptive_learning_weights")
 POSITIONS = planned("regimes/position_recommendations")

@@ -1,0 +1,99 @@
+"""OutputFormat: the columns of the result file, and how it is written."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from mr_platform.parameters.declaration import Declarations, Parameter, RecordTable, TableColumn, TableShape
+from mr_platform.parameters.declarations.consumers import EXPORTING, STREAM
+from mr_platform.parameters.declarations.layouts import ON, record_sheet
+from mr_platform.parameters.values import BOOL, INT, TEXT, Choice, Pattern
+
+_OPTIONS = "Output Options"
+
+COLUMN = Pattern("[a-z][a-z0-9_]*", "a column name in snake_case")
+DATA_TYPE = Choice("datetime", "integer", "float", "string", "boolean")
+FORMAT = Pattern("%(?:s|d|\\.[0-9]+f|Y-%m-%d %H:%M:%S)", "a format: %s, %d, %.4f or %Y-%m-%d %H:%M:%S")
+
+_WHEN, _WHOLE, _WORD = ("datetime", "%Y-%m-%d %H:%M:%S"), ("integer", "%d"), ("string", "%s")
+_D1, _D2, _D3, _D4, _D6 = (("float", f"%.{digits}f") for digits in (1, 2, 3, 4, 6))
+
+
+def _column(name: str, form: tuple[str, str], description: str) -> tuple[str, str, bool, str, str, str]:
+    data_type, text = form
+    return name, data_type, True, "N/A", text, description
+
+
+# fmt: off
+_COLUMNS = RecordTable(
+    sheet="OutputFormat",
+    title="",
+    key="ColumnName",
+    columns=(
+        TableColumn("ColumnName", COLUMN, description="name of the column"),
+        TableColumn("DataType", DATA_TYPE, description="its type"),
+        TableColumn("Required", BOOL, description="whether it may not be missing"),
+        TableColumn("DefaultValue", TEXT, description="what stands for a missing value"),
+        TableColumn("Format", FORMAT, description="how a value is written as text"),
+        TableColumn("Description", TEXT, required=False),
+    ),
+    default=(
+        _column("timestamp", _WHEN, "Record timestamp"),
+        _column("regime_id", _WHOLE, "Regime ID (0-17)"),
+        _column("regime_name", _WORD, "Regime name"),
+        _column("confidence_score", _D4, "Regime confidence"),
+        _column("regime_score", _D4, "Raw regime score"),
+        _column("regime_persistence_score", _D4, "Persistence measure"),
+        _column("stability_level", _WORD, "Stability classification"),
+        _column("time_in_regime_minutes", _D1, "Duration in regime"),
+        _column("stability_checks_passed", _WORD, "Validation status"),
+        _column("consensus_score", _D4, "Multi-TF consensus"),
+        _column("transition_probability", _D4, "Change probability"),
+        _column("noise_level", _D3, "Filtered noise"),
+        _column("regime_transition", _WHOLE, "Transition flag"),
+        _column("regime_persistence", _D4, "Normalized persistence"),
+        _column("volatility_component", _WHOLE, "Vol class (0-2)"),
+        _column("trend_class", _WHOLE, "Trend class (0-5)"),
+        _column("vol_class", _WHOLE, "Volatility level"),
+        _column("greek_sentiment", _D4, "Greek sentiment"),
+        _column("trending_oi_pa", _D4, "Trending OI PA"),
+        _column("straddle_analysis", _D4, "Straddle score"),
+        _column("iv_surface", _D4, "IV surface sentiment"),
+        _column("atr_indicators", _D4, "ATR indicators"),
+        _column("support1_classic", _D2, "Classic S1"),
+        _column("resistance1_classic", _D2, "Classic R1"),
+        _column("underlying_spot", _D2, "Spot price"),
+        _column("vix_close", _D2, "VIX level"),
+        _column("atm_straddle", _D2, "ATM straddle value"),
+        _column("vanna", _D6, "Delta/Vega sensitivity"),
+        _column("charm", _D6, "Delta/Time sensitivity"),
+        _column("volga", _D6, "Vega convexity"),
+    ),
+    consumer=EXPORTING,
+    description="columns of the result file in order",
+)
+
+_row = partial(Parameter, "OutputFormat", section=_OPTIONS)
+_WRITING = (
+    _row("output_format", Choice("CSV", "JSON", "PARQUET"), "CSV", "", "format of the file", EXPORTING),
+    _row("compression", Choice("NONE", "GZIP", "SNAPPY", "ZSTD"), "GZIP", "", "its compression", EXPORTING),
+    _row("include_metadata", BOOL, ON, "", "digests and versions go with it", EXPORTING),
+    _row("realtime_streaming", BOOL, ON, "", "each bar's result is sent to listeners", STREAM),
+    _row("batch_size", INT, 100, "records", "records sent at once", STREAM, low=1, high=10_000),
+)
+# fmt: on
+
+_SHEETS = (
+    record_sheet(
+        "OutputFormat",
+        _COLUMNS.names,
+        "ColumnName",
+        _COLUMNS.description,
+        TableShape(_OPTIONS, "parameters", ("Option", "Value", "Description"), key="Option", value="Value"),
+    ),
+)
+
+
+def declarations() -> Declarations:
+    """Of OutputFormat."""
+    return Declarations(parameters=_WRITING, tables=(_COLUMNS,), sheets=_SHEETS)
