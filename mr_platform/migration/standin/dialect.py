@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mr_platform.migration.standin.tables import Database, Dictionary, StoredTable
+from mr_platform.migration.standin.catalogue import Dictionary, StoredTable
+from mr_platform.migration.standin.tables import Database
 from mr_platform.sources.heavydb.schema import ROW_ID, SourceColumn
 
 if TYPE_CHECKING:

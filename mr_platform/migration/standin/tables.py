@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mr_platform.errors import UsageError
+from mr_platform.migration.standin import catalogue
+from mr_platform.migration.standin.catalogue import Dictionary, StoredTable
 from mr_platform.sources.heavydb.schema import ROW_ID, SourceColumn, arrow_type
 
 _STORED = {
@@ -34,58 +35,8 @@ _STORED = {
 }
 
 
-@dataclass
-class Dictionary:
-    """A text column's words in order of arrival; a word keeps its number."""
-
-    words: list[str] = field(default_factory=list)
-    numbers: dict[str, int] = field(default_factory=dict)
-    _array: pa.Array | None = None
-
-    def encode(self, values: pa.ChunkedArray) -> pa.Array:
-        """int32 numbers; NULL stays NULL, '' and 'NULL' are words as any other."""
-        encoded = values.combine_chunks()
-        if isinstance(encoded, pa.ChunkedArray):
-            encoded = encoded.unify_dictionaries().combine_chunks()
-        if not pa.types.is_dictionary(encoded.type):
-            encoded = encoded.dictionary_encode()
-        numbers = [self._number(word) for word in encoded.dictionary.to_pylist()]
-        return pa.array(numbers, pa.int32()).take(encoded.indices)
-
-    def array(self) -> pa.Array:
-        if self._array is None or len(self._array) != len(self.words):
-            self._array = pa.array(self.words, pa.string())
-        return self._array
-
-    def _number(self, word: str | None) -> int | None:
-        if word is None:
-            return None
-        number = self.numbers.get(word)
-        if number is None:
-            number = self.numbers[word] = len(self.words)
-            self.words.append(word)
-        return number
-
-
-@dataclass
-class StoredTable:
-    """What the catalogue knows of a table."""
-
-    name: str
-    number: int
-    columns: tuple[SourceColumn, ...]
-    dictionaries: dict[str, Dictionary]
-    epoch: int = 0
-    next_rowid: int = 0
-
-    def column(self, name: str) -> SourceColumn:
-        if name == ROW_ID:
-            return SourceColumn(ROW_ID, "BIGINT", nullable=False)
-        return next(column for column in self.columns if column.name == name)
-
-
 class Database:
-    """Tables by name. ``answer`` runs a query; several threads may, and writers wait until none does."""
+    """Tables by name, from the file where it exists. ``answer`` runs a query; several threads may, and writers wait."""
 
     def __init__(self, path: Path, *, threads: int = 1, memory: str = "512MB") -> None:
         self.path = path
@@ -94,6 +45,9 @@ class Database:
         self._connection: Any = None
         self._turn = threading.Condition()
         self._readers = 0
+        if path.exists():
+            with self._reading() as connection:
+                self.tables = catalogue.load(connection)
 
     def create(self, name: str, columns: Sequence[SourceColumn], rows: pa.Table | Iterable[pa.Table] = ()) -> None:
         """A new table, or a new version of it, with these rows: rowids from 0 in their order, the epoch one higher."""
@@ -106,10 +60,12 @@ class Database:
         table = StoredTable(name, number, declared, words, before.epoch if before else 0)
         fields = ", ".join(f'"{c.name}" {_stored(c)}' for c in declared)
         with self._writing() as connection:
+            catalogue.forget(connection, number)
             connection.execute(f'CREATE OR REPLACE TABLE "{name}" ("{ROW_ID}" BIGINT, {fields})')
             for part in [rows] if isinstance(rows, pa.Table) else rows:
                 self._insert(connection, table, part)
             table.epoch += 1
+            catalogue.save(connection, table)
             self.tables[name] = table
 
     def append(self, name: str, rows: pa.Table, *, first_rowid: int | None = None) -> None:
@@ -120,6 +76,7 @@ class Database:
                 table.next_rowid = first_rowid
             self._insert(connection, table, rows)
             table.epoch += 1
+            catalogue.save(connection, table)
 
     def rewrite(self, name: str, change: Callable[[pa.Table], pa.Table]) -> None:
         """The table with its rows as ``change`` makes them of all its rows; rowids are counted anew. For small tables.
@@ -213,6 +170,7 @@ class Database:
             try:
                 # the default compression of doubles writes -0.0 as 0.0
                 connection.execute("SET force_compression = 'uncompressed'")
+                catalogue.prepare(connection)
                 yield connection
             finally:
                 connection.close()

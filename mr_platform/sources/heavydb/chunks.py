@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mr_platform.errors import UsageError
 from mr_platform.sources.heavydb.settings import MAX_MESSAGE_BYTES, MAX_ROWS
 
-CHUNK_ROWS = 50_000
+CHUNK_ROWS = 25_000
 CHUNK_BYTES = 16 << 20
 
 

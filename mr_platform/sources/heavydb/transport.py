@@ -30,7 +30,7 @@ class BoundedSocket(TSocket):  # type: ignore[misc]
         super().__init__(host, port)
         self.setTimeout(timeout * 1000)
 
-    def readAll(self, sz: int) -> bytes:
+    def readAll(self, sz: int) -> bytearray:
         buffer = bytearray(sz)
         view, have = memoryview(buffer), 0
         while have < sz:
@@ -43,7 +43,7 @@ class BoundedSocket(TSocket):  # type: ignore[misc]
             if got == 0:
                 raise TTransportException(TTransportException.END_OF_FILE, "connection closed in mid-message")
             have += got
-        return bytes(buffer)
+        return buffer
 
 
 def open_wire(settings: HeavyDbSettings) -> tuple[Client, Any]:
