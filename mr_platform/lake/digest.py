@@ -15,11 +15,16 @@ import pyarrow.compute as pc
 
 def table_digest(table: pa.Table) -> str:
     """Hex SHA-256 of the table's content. -0.0 and 0.0 differ, as do NaN and null."""
+    return columns_digest(table.schema, table.num_rows, table.column)
+
+
+def columns_digest(schema: pa.Schema, rows: int, column_of: Callable[[str], pa.ChunkedArray]) -> str:
+    """`table_digest` of a table of which ``column_of`` gives one column at a time, by name."""
     digest = hashlib.sha256()
-    digest.update(table.num_rows.to_bytes(8, "little"))
-    for field in table.schema:
+    digest.update(rows.to_bytes(8, "little"))
+    for field in schema:
         digest.update(f"{field.name}\0{_type_name(field.type)}\0".encode())
-        column = table.column(field.name)
+        column = column_of(field.name)
         array = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
         if isinstance(array, pa.ChunkedArray):
             array = array.chunk(0) if array.num_chunks else pa.array([], type=field.type)

@@ -20,7 +20,9 @@ import pyarrow.parquet as pq
 
 from mr_platform.errors import ConflictError, CorruptPartition, DataError, MissingPartition, UsageError
 from mr_platform.lake.digest import bytes_digest, table_digest
+from mr_platform.lake.encoding import write_table
 from mr_platform.lake.layout import Partition, parse_path, partition_path
+from mr_platform.lake.spool import Spool
 
 _DIGEST = "content_digest"
 _SCRATCH = ".scratch"
@@ -51,12 +53,12 @@ class Lake:
         self,
         table: str,
         partition: Partition,
-        data: pa.Table,
+        data: pa.Table | Spool,
         *,
         source: str = "",
         metadata: Mapping[str, str] | None = None,
     ) -> Publication:
-        """Put ``data`` in place of the partition's object.
+        """Put ``data`` (a table, or a spool of rows that may not fit in memory) in place of the partition's object.
 
         ``metadata`` goes into the file beside the digest. The digest covers the rows and ``metadata``
         keys that readers act on would be lost on a no-op, so a changed metadata is published too,
@@ -65,14 +67,14 @@ class Lake:
         target = self.path(table, partition, source=source)
         # metadata read from a partition carries that partition's digest along
         wanted = {key: value for key, value in (metadata or {}).items() if key != _DIGEST}
-        digest = table_digest(data)
+        digest = data.digest() if isinstance(data, Spool) else table_digest(data)
         target.parent.mkdir(parents=True, exist_ok=True)
         with _exclusive(target):
             present = self._describe(target)
             if present is not None and present.digest == digest and _acting(present.metadata) == _acting(wanted):
                 return Publication(target, digest, data.num_rows, changed=False, metadata=present.metadata)
             stamped = {key.encode(): value.encode() for key, value in sorted({**wanted, _DIGEST: digest}.items())}
-            _write_atomically(target, lambda scratch: _write_parquet(data.replace_schema_metadata(stamped), scratch))
+            _write_atomically(target, lambda scratch: _write_parquet(data, stamped, scratch))
         return Publication(target, digest, data.num_rows, changed=True, metadata=wanted)
 
     def read(
@@ -250,25 +252,11 @@ def _corrupt(path: Path, error: Exception) -> CorruptPartition:
     )
 
 
-def _write_parquet(data: pa.Table, path: Path) -> None:
-    floats = [f.name for f in data.schema if pa.types.is_floating(f.type)]
-    integers = [f.name for f in data.schema if pa.types.is_integer(f.type) or pa.types.is_temporal(f.type)]
-    text = [f.name for f in data.schema if pa.types.is_string(f.type) or pa.types.is_dictionary(f.type)]
-    encodings = dict.fromkeys(floats, "BYTE_STREAM_SPLIT")
-    encodings |= {
-        name: "DELTA_BINARY_PACKED" for name in integers if data.schema.field(name).type.bit_width in (32, 64)
-    }
-    pq.write_table(
-        data,
-        path,
-        row_group_size=max(data.num_rows, 1),
-        compression="zstd",
-        compression_level=1,
-        use_dictionary=text or False,
-        column_encoding=encodings or None,
-        write_statistics=True,
-        store_schema=True,
-    )
+def _write_parquet(data: pa.Table | Spool, metadata: Mapping[bytes, bytes], path: Path) -> None:
+    if isinstance(data, Spool):
+        data.write(path, metadata)
+    else:
+        write_table(data.replace_schema_metadata(metadata), path)
 
 
 def _write_atomically(target: Path, write: Callable[[Path], object]) -> None:

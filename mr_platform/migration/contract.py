@@ -115,12 +115,11 @@ class TableContract:
 
     def check_source(self, columns: Sequence[SourceColumn]) -> None:
         """SourceError where the source's columns are no longer those of the contract."""
-        frozen = [asdict(column.source) for column in self.columns]
-        found = [asdict(column) for column in columns]
-        if found != frozen:
+        frozen = [column.source for column in self.columns]
+        if list(columns) != frozen:
             raise SourceError(
                 rule=f"the columns of {self.table} are those of its contract",
-                value=_difference(frozen, found) or "another order",
+                value=_difference([str(c) for c in frozen], [str(c) for c in columns]) or "another order",
                 place=f"{self.table}, contract {self.digest[:12]}",
                 remedy="undo the change at the source; or, if it is meant, remove the table's plan and plan it anew",
             )
