@@ -10,6 +10,7 @@ import dagster as dg
 
 from assets.core import CONTEXT, CORE
 from assets.materialise import Output, as_of, station_assets
+from assets.parameters import ACTIVE_SET
 from assets.partitions import symbol_days
 from mr_platform.environments import Environment
 from mr_platform.lake.layout import Partition
@@ -26,7 +27,14 @@ def feature_assets(environment: Environment) -> list[dg.AssetsDefinition]:
     return [
         station_assets(
             table.replace("/", "_"),
-            [Output(table, description, deps=[CORE, CONTEXT], kinds=frozenset({"python", "numba", "parquet"}))],
+            [
+                Output(
+                    table,
+                    description,
+                    deps=[CORE, CONTEXT, ACTIVE_SET],
+                    kinds=frozenset({"python", "numba", "parquet"}),
+                )
+            ],
             functools.partial(_publish_features, component),
             partitions,
         )

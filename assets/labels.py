@@ -14,6 +14,7 @@ import dagster as dg
 
 from assets.core import CONTEXT
 from assets.materialise import Output, station_assets
+from assets.parameters import ACTIVE_SET
 from assets.partitions import symbol_days
 from mr_platform.environments import Environment
 from mr_platform.lake.layout import Partition
@@ -32,7 +33,7 @@ def label_assets(environment: Environment) -> list[dg.AssetsDefinition]:
     return [
         station_assets(
             f"labels_regime_{horizon}",
-            [Output(f"labels/regime_{horizon}", description, deps=[CONTEXT])],
+            [Output(f"labels/regime_{horizon}", description, deps=[CONTEXT, ACTIVE_SET])],
             functools.partial(_publish_labels, horizon),
             partitions,
         )

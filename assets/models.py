@@ -9,6 +9,7 @@ import dagster as dg
 from assets.labels import HORIZONS
 from assets.materialise import OWNERS
 from assets.metadata import plain
+from assets.parameters import ACTIVE_SET
 from mr_platform.environments import Environment
 from mr_platform.errors import MissingPartition, MrError
 from mr_platform.lake.store import Lake
@@ -33,7 +34,7 @@ def model_assets(environment: Environment) -> list[dg.AssetsDefinition]:
     specs = [
         dg.AssetSpec(
             key=["models", f"regime_{horizon}"],
-            deps=[["features", "c1_triple_straddle"], ["labels", f"regime_{horizon}"]],
+            deps=[["features", "c1_triple_straddle"], ["labels", f"regime_{horizon}"], ACTIVE_SET],
             description=f"Model of one task, its evaluation and every baseline. {description}",
             group_name="models",
             owners=OWNERS,

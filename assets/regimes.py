@@ -11,6 +11,7 @@ import dagster as dg
 from assets.core import CONTEXT
 from assets.features import COMPONENTS
 from assets.materialise import Output, as_of, station_assets
+from assets.parameters import ACTIVE_SET
 from assets.partitions import symbol_days
 from assets.pictures import regime_timeline
 from mr_platform.environments import Environment
@@ -23,6 +24,7 @@ def regime_assets(environment: Environment) -> list[dg.AssetsDefinition]:
     sources = [
         *(dg.AssetDep(table.split("/")) for table, _ in COMPONENTS.values()),
         dg.AssetDep(CONTEXT),
+        dg.AssetDep(ACTIVE_SET),
         # "the regime now" is what the nowcast's champion says; the other tasks look ahead and answer nothing here
         dg.AssetDep(["models", "regime_nowcast"]),
     ]

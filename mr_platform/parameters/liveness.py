@@ -8,10 +8,12 @@ its sheet or its table. What is printed for people only is counted apart.
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 from dataclasses import dataclass
 from pathlib import Path
 
+from mr_platform.parameters import objects
 from mr_platform.parameters.declaration import Parameter, RecordTable
 from mr_platform.parameters.registry import Registry
 
@@ -28,12 +30,16 @@ _ELSEWHERE = {
 
 @dataclass(frozen=True)
 class Liveness:
-    """Ids by fate: ``read`` by code that stands, ``shown`` to people, ``planned`` by consumer, ``dead``."""
+    """Ids by fate: ``read`` by code that stands, ``shown`` to people, ``planned`` by consumer, ``dead``.
+
+    ``unsteered``: the other way round, fields of parameter objects that code reads and no declaration fills.
+    """
 
     read: tuple[str, ...]
     shown: tuple[str, ...]
     planned: dict[str, tuple[str, ...]]
     dead: tuple[str, ...]
+    unsteered: tuple[str, ...]
 
 
 def liveness(declared: Registry) -> Liveness:
@@ -49,12 +55,23 @@ def liveness(declared: Registry) -> Liveness:
             shown.append(one.id)
         else:
             (read if is_read(one) else dead).append(one.id)
-    return Liveness(tuple(read), tuple(shown), {name: tuple(ids) for name, ids in sorted(planned.items())}, tuple(dead))
+    by_consumer = {name: tuple(ids) for name, ids in sorted(planned.items())}
+    return Liveness(tuple(read), tuple(shown), by_consumer, tuple(dead), unsteered_fields())
 
 
 def planned_parameters(declared: Registry) -> tuple[str, ...]:
     """Ids of parameters and tables whose consumer is still to come."""
     return tuple(one.id for one in _everything(declared) if one.consumer.planned)
+
+
+def unsteered_fields() -> tuple[str, ...]:
+    """Fields of the parameter objects that no declaration fills, nor the declarations of an object they hold."""
+    return tuple(
+        f"{kind.OBJECT}.{field.name}"  # type: ignore[attr-defined]
+        for kind in objects.KINDS
+        for field in dataclasses.fields(kind)
+        if not objects.declared_for(kind, field.name)
+    )
 
 
 def is_read(one: Parameter | RecordTable) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from mr_platform.parameters.declaration import Parameter, RecordTable, TableColumn
 from mr_platform.parameters.findings import Finding, finding
@@ -26,8 +26,7 @@ WORKBOOK, ENVIRONMENT, DEFAULT, CHANGE = "workbook", "environment", "default", "
 PREFIX = "MR_PARAMETER__"
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One place that was asked for a value: ``found`` says what it held, or why it gave nothing."""
 
     origin: str
@@ -35,8 +34,7 @@ class Attempt:
     found: str
 
 
-@dataclass(frozen=True)
-class Resolved:
+class Resolved(NamedTuple):
     """A value, the place that gave it, and the places asked before that one, in order."""
 
     id: str
@@ -181,10 +179,11 @@ class _Resolver:
         name = (table.sheet, table.title)
         keys = _ordered(self.said.keys[name], defaults) if name in self.said.keys else tuple(defaults)
         silent = (table.id, table.sheet)
+        prefix = variable(*(part for part in name if part))
         for key in keys:
             record = defaults.get(key) if name not in self.said.keys else None
             for at, column in enumerate(table.columns):
-                override = variable(*(part for part in (table.sheet, table.title, key, column.name) if part))
+                override = f"{prefix}__{key}__{column.name}"
                 default = record[at] if record is not None else None
                 self._one(table.cell_id(key, column.name), override, column, default, silent)
         return keys

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mr_platform.parameters.declaration import DESCRIBING, Parameter, Record, RecordTable, SheetShape, TableColumn
@@ -108,11 +108,12 @@ class _Sheet:
         if at is None:
             return
         name_at, value_at = at
+        columns = {number: name for name, number in table.columns.items() if number not in at}
         met: dict[str, str] = {}
         for row in table.rows:
             name_cell = row.get(name_at)
             if name_cell is None:
-                self._strays(row, "a row of parameters starts with a name")
+                self._strays(row.values(), "a row of parameters starts with a name")
                 continue
             name = str(name_cell.value).strip()
             parameter = declared.get(name)
@@ -130,7 +131,7 @@ class _Sheet:
             met[name] = name_cell.address
             self.said.counts["parameters"] += 1
             self._value(parameter, name_cell, row.get(value_at))
-            self._described(parameter, table, row, {name_at, value_at})
+            self._described(parameter, row, columns, at)
         for name, parameter in declared.items():
             if name not in met:
                 self.said.silent[parameter.id] = f"{self.where} has no row {name}"
@@ -210,17 +211,21 @@ class _Sheet:
                 continue
             value, ok = self._accepted(column, cell, column.name)
             read[column.name] = (value if ok else None, f"{self.where}!{cell.address}")
-        self._strays({at: cell for at, cell in row.items() if at not in {at for _, at in columns}}, "")
-        record: Record = tuple(read.get(name, (None, ""))[0] for name in declared.names)
-        if declared.key and record[declared.names.index(declared.key)] is None:
+        if len(row) > sum(at in row for _, at in columns):
+            known = {at for _, at in columns}
+            self._strays([cell for at, cell in row.items() if at not in known], "a cell stands under a declared column")
+        names = [column.name for column in declared.columns]
+        record: Record = tuple(read[name][0] if name in read else None for name in names)
+        if declared.key and record[names.index(declared.key)] is None:
             return None
         key = declared.key_of(record, number)
         if key in places:
             self._fault(first, f"{declared.key} names one record; {places[key]} has it already", "rename or remove one")
             return None
         places[key] = first.address
-        for name in declared.names:
-            self.said.values[declared.cell_id(key, name)] = read.get(name, (None, f"{self.where}: no column {name}"))
+        for name in names:
+            absent = (None, f"{self.where}: no column {name}")
+            self.said.values[declared.cell_id(key, name)] = read.get(name, absent)
         return key
 
     def _columns(self, table: PlacedTable) -> tuple[int, int] | None:
@@ -249,14 +254,16 @@ class _Sheet:
                 where = f"{self.where}!{table.header[at].address}"
                 self.said.warnings.append(_unknown("column", name, where, known))
 
-    def _described(self, parameter: Parameter, table: PlacedTable, row: Row, used: set[int]) -> None:
+    def _described(self, parameter: Parameter, row: Row, columns: Mapping[int, str], used: tuple[int, int]) -> None:
         """Compare what stands beside a value with its declaration."""
-        names = {at: name for name, at in table.columns.items()}
         for at, cell in row.items():
             if at in used:
                 continue
-            self._texts("description" if names.get(at) in DESCRIBING else "unknown", [cell])
-            about = names.get(at)
+            about = columns.get(at)
+            if about is None:
+                self._strays([cell], "a cell stands under a header")
+                continue
+            self._texts("description" if about in DESCRIBING else "unknown", [cell])
             if about == "Default":
                 self._compare(parameter, cell, "default", parameter.default)
             elif about in ("Min", "Max") and parameter.kind in (INT, FLOAT):
@@ -279,13 +286,11 @@ class _Sheet:
                 )
             )
 
-    def _strays(self, row: Row, rule: str) -> None:
-        """Cells of a row that belong to no declared column."""
-        for cell in row.values():
-            self.said.counts["unknown"] += 1
-            if rule:
-                self.said.warnings.append(finding(f"{self.where}!{cell.address}", cell.value, rule, "it is not read"))
-        self._texts("", row.values())
+    def _strays(self, cells: Iterable[Cell], rule: str) -> None:
+        """Cells that belong to no declared column."""
+        for cell in cells:
+            self.said.warnings.append(finding(f"{self.where}!{cell.address}", cell.value, rule, "it is not read"))
+            self._texts("unknown", [cell])
 
     def _texts(self, what: str, cells: Iterable[Cell]) -> None:
         """Count cells that carry no value, and refuse what no cell may hold."""

@@ -15,8 +15,8 @@ from mr_platform.parameters import objects
 from mr_platform.parameters.declaration import CrossRule, Parameter
 from mr_platform.parameters.findings import Finding, finding
 from mr_platform.parameters.registry import CellOfRecord, Registry
-from mr_platform.parameters.resolution import CHANGE, ParameterSet, Resolved, replaced
-from mr_platform.parameters.values import CellValue, ValueFault
+from mr_platform.parameters.resolution import CHANGE, ParameterSet, Resolved, canonical, replaced
+from mr_platform.parameters.values import CellValue, ValueFault, to_json
 
 _PLACES = 6
 
@@ -28,6 +28,20 @@ def validated(parameter_set: ParameterSet) -> ParameterSet:
     """
     found = (*broken_rules(parameter_set, getattr(parameter_set.declared, "rules", ())), *broken_objects(parameter_set))
     return replace(parameter_set, faults=(*parameter_set.faults, *dict.fromkeys(found)))
+
+
+def contradictions_of(parameter_set: ParameterSet) -> tuple[Finding, ...]:
+    """Values that speak of one thing and do not agree, and which of them rules; then what a workbook's own columns say.
+
+    The declared ones are told of where the values differ: two that agree contradict nothing.
+    """
+    found = []
+    for one in getattr(parameter_set.declared, "contradictions", ()):
+        said = {name: to_json(values_of(parameter_set, name)) for name in one.ids}  # type: ignore[arg-type]
+        if len({canonical({"": value}) for value in said.values()}) > 1:
+            told = ", ".join(f"{name} = {value}" for name, value in said.items())
+            found.append(Finding(_where(parameter_set, one.ids), told, f"{one.subject}: {one.holds} rules", one.rule))
+    return (*found, *parameter_set.contradictions)
 
 
 def with_value(present: ParameterSet, name: str, value: CellValue, *, place: str) -> ParameterSet:

@@ -85,7 +85,8 @@ def check_text(text: str) -> None:
     """ValueFault for a text that no cell of a configuration may hold, whatever its kind."""
     if len(text) > LONGEST_TEXT:
         raise ValueFault(f"a text has at most {LONGEST_TEXT} characters", "shorten it")
-    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs") for character in text):
+    # what is printable holds none of them, and almost every text is
+    if not text.isprintable() and any(unicodedata.category(character) in ("Cc", "Cf", "Cs") for character in text):
         raise ValueFault("a text holds no control or invisible characters", "type the text anew")
     if text.lstrip().startswith("="):
         raise ValueFault("no cell holds a formula", "write the value itself")

@@ -1,0 +1,127 @@
+"""Layer ``parameters``: the active parameter set, upstream of everything that reads a parameter.
+
+Not partitioned: one set steers all symbol-days. Its data version is the set's digest, so that a changed set makes
+what was computed with another one stale, and an unchanged one does not. Nothing here is on the five-minute path:
+stations read the active set from the lake.
+"""
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from assets.materialise import OWNERS
+from mr_platform.environments import acting_user
+from mr_platform.errors import MrError
+from mr_platform.lake.store import Lake
+from resources.clock import Clock
+from resources.lake import LakeResource
+from resources.parameters import WorkbookFile
+
+if TYPE_CHECKING:
+    from mr_platform.parameters.findings import Finding
+    from mr_platform.parameters.loading import Loaded
+
+ACTIVE_SET = dg.AssetKey(["parameters", "active_set"])
+# rows of a table on the asset's page; the counts beside it are of all
+_SHOWN = 100
+
+
+def parameter_assets() -> list[dg.AssetsDefinition]:
+    """``parameters/active_set``."""
+
+    @dg.asset(
+        key=ACTIVE_SET,
+        group_name="parameters",
+        owners=OWNERS,
+        kinds={"python", "excel"},
+        description=(
+            "The parameters in force: the workbook named by MR_WORKBOOK where it says something new, else the newest "
+            "version in the lake, else the declared defaults. A workbook with faults is refused whole, and the set "
+            "before it stays."
+        ),
+    )
+    def active_set(lake: LakeResource, workbook: WorkbookFile, clock: Clock) -> dg.MaterializeResult:
+        from mr_platform.parameters import loading
+
+        opened, path = lake.open(), workbook.path()
+        loaded = None
+        if path is not None:
+            try:
+                loaded = loading.take_up(opened, path, os.environ, who=acting_user(), when=clock.now())
+            except MrError as error:
+                raise dg.Failure(
+                    description=f"the workbook is refused, the set before it stays: {error}",
+                    metadata={"workbook": path.name, **error.as_dict()},
+                    allow_retries=False,
+                ) from error
+            if loaded.parameter_set.faults:
+                raise _refused(loaded)
+        return _result(opened, loaded)
+
+    return [active_set]
+
+
+def _refused(loaded: "Loaded") -> dg.Failure:
+    """The failure that names every fault of a workbook."""
+    faults = loaded.parameter_set.faults
+    first = faults[0]
+    return dg.Failure(
+        description=f"{loaded.source} has {len(faults)} faults, the set before it stays; "
+        f"first: {first.where}: {first.value} ({first.rule})",
+        metadata={"faults": len(faults), "every fault": _table(faults)},
+        # the workbook will be as wrong on a second attempt
+        allow_retries=False,
+    )
+
+
+def _result(lake: Lake, loaded: "Loaded | None") -> dg.MaterializeResult:
+    from mr_platform.parameters import versions
+    from mr_platform.parameters.difference import difference
+    from mr_platform.parameters.liveness import planned_parameters
+    from mr_platform.parameters.resolution import default_set
+    from mr_platform.parameters.validation import contradictions_of
+
+    history = versions.history(lake)
+    present = versions.read_with_origins(lake, history[-1]) if history else default_set()
+    before = versions.read(lake, history[-2]) if len(history) > 1 else default_set()
+    changes = difference(before, present)
+    against = f"version {history[-2].number}" if len(history) > 1 else "the declared defaults"
+    origins = Counter(one.origin for one in present.resolved.values())
+    disagreements = contradictions_of(present)
+    metadata: dict[str, Any] = {
+        "digest": present.digest,
+        "dagster/row_count": len(present.resolved),
+        "parameters": len(present.declared.parameters),
+        "records": sum(len(keys) for keys in present.keys.values()),
+        "planned": len(planned_parameters(present.declared)),
+        "origins": dg.MetadataValue.json(dict(origins)),
+        "changes": len(changes),
+        f"changes against {against}": _changes(changes),
+        "contradictions": len(disagreements),
+        "every contradiction": _table(disagreements),
+    }
+    if history:
+        last = history[-1]
+        metadata |= {"version": last.number, "who": last.who, "when": last.when, "why": last.why}
+        metadata["source"] = last.source or "changed by hand"
+    if loaded is not None:
+        warnings = loaded.parameter_set.warnings
+        metadata |= {"warnings": len(warnings), "every warning": _table(warnings)}
+    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(present.digest))
+
+
+def _table(findings: "tuple[Finding, ...] | list[Finding]") -> dg.TableMetadataValue:
+    records = [dg.TableRecord(one.as_dict()) for one in findings[:_SHOWN]]
+    columns = [dg.TableColumn(name, "string") for name in ("where", "value", "rule", "remedy")]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=columns))
+
+
+def _changes(changes: list[Any]) -> dg.TableMetadataValue:
+    records = [
+        dg.TableRecord({"id": one.id, "before": str(one.before), "after": str(one.after), "steers": one.steers})
+        for one in changes[:_SHOWN]
+    ]
+    columns = [dg.TableColumn(name, "string") for name in ("id", "before", "after", "steers")]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=columns))

@@ -1,0 +1,197 @@
+"""The active set in the graph: what makes features and labels stale, and what a bad workbook does not do."""
+
+import shutil
+import sys
+import types
+from datetime import date, datetime
+from pathlib import Path
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+
+from assets.core import core_assets
+from assets.features import feature_assets
+from assets.labels import label_assets
+from assets.parameters import parameter_assets
+from mr_platform.environments import load_environment
+from mr_platform.lake.layout import Partition
+from mr_platform.lake.store import Lake
+from mr_platform.parameters import versions
+from resources.clock import Clock
+from resources.lake import LakeResource
+from resources.parameters import WorkbookFile
+from resources.workers import Workers
+
+KEY = "NIFTY|2025-02-13"
+SET = dg.AssetKey(["parameters", "active_set"])
+FEATURES = dg.AssetKey(["features", "c1_triple_straddle"])
+LABELS = dg.AssetKey(["labels", "regime_h12"])
+CORE = dg.AssetKey(["core", "option_chain"])
+CONTEXT = dg.AssetKey(["core", "daily_context"])
+NOW = datetime(2026, 11, 20, 16, 0)
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return Lake(tmp_path / "lake")
+
+
+@pytest.fixture
+def stations(monkeypatch):
+    """Stations that publish one row, so that only the orchestration is under test."""
+    module = types.ModuleType("mr_platform.stations")
+
+    def publish(table, lake, partition, *_, **__):
+        lake.publish(table, partition, pa.table({"x": [1]}))
+
+    module.publish_features = lambda lake, partition, **_: publish("features/c1_triple_straddle", lake, partition)
+    module.publish_labels = lambda lake, partition, horizon: publish(f"labels/regime_{horizon}", lake, partition)
+    monkeypatch.setitem(sys.modules, "mr_platform.stations", module)
+    monkeypatch.setattr("mr_platform.stations", module, raising=False)
+    return module
+
+
+class Graph:
+    """The parameters, features and labels of a home on an instance of its own."""
+
+    def __init__(self, home, instance):
+        environment = load_environment("test")
+        self.instance = instance
+        self.clock = home / "clock"
+        self.clock.write_text(NOW.isoformat())
+        self.home = home
+        self.workbook = ""
+        self.assets = [
+            *parameter_assets(),
+            *core_assets(environment),
+            *feature_assets(environment),
+            *label_assets(environment),
+        ]
+
+    def run(self, *keys, partition=None):
+        return dg.materialize(
+            self.assets,
+            selection=list(keys),
+            instance=self.instance,
+            partition_key=partition,
+            resources=self.resources(),
+            raise_on_error=False,
+        )
+
+    def resources(self):
+        return {
+            "lake": LakeResource(root=str(self.home / "lake")),
+            "clock": Clock(file=str(self.clock)),
+            "workbook": WorkbookFile(file=self.workbook),
+            "workers": Workers(processes=1),
+        }
+
+    def status(self, key):
+        graph = dg.Definitions(assets=self.assets, resources=self.resources()).resolve_asset_graph()
+        resolver = CachingStaleStatusResolver(self.instance, graph)
+        return resolver.get_status(key, KEY), [cause.reason for cause in resolver.get_stale_causes(key, KEY)]
+
+
+@pytest.fixture
+def graph(tmp_path, stations):
+    with dg.instance_for_test() as instance:
+        found = Graph(tmp_path, instance)
+        for key in (CORE, CONTEXT):
+            instance.report_runless_asset_event(
+                dg.AssetMaterialization(key, partition=KEY, tags={"dagster/data_version": "1"})
+            )
+        yield found
+
+
+def test_a_changed_set_makes_features_and_labels_stale_and_says_why(graph, lake):
+    assert graph.run(SET).success
+    assert graph.run(FEATURES, LABELS, partition=KEY).success
+    assert graph.status(FEATURES)[0] == graph.status(LABELS)[0] == StaleStatus.FRESH
+    versions.change(lake, "StabilityConfiguration.learning_rate", 0.2, who="test", when=NOW, why="try it")
+    assert graph.run(SET).success
+    for key in (FEATURES, LABELS):
+        status, causes = graph.status(key)
+        assert status == StaleStatus.STALE
+        assert causes == ["has a new data version"]
+    assert graph.run(FEATURES, partition=KEY).success
+    assert graph.status(FEATURES)[0] == StaleStatus.FRESH
+    assert graph.status(LABELS)[0] == StaleStatus.STALE
+
+
+def test_the_same_set_again_makes_nothing_stale(graph):
+    graph.run(SET)
+    graph.run(FEATURES, partition=KEY)
+    graph.run(SET)
+    assert graph.status(FEATURES) == (StaleStatus.FRESH, [])
+
+
+def workbook(path, **values):
+    """A workbook of one sheet whose rows are as given."""
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = "RegimeStability"
+    sheet.append(["REGIME STABILITY CONFIGURATION"])
+    sheet.append(["Parameter", "Value", "Description"])
+    for name, value in values.items():
+        sheet.append([name, value, "as a test says"])
+    book.save(path)
+    return str(path)
+
+
+def test_a_workbook_is_taken_up_once_and_changes_by_hand_stand_until_it_says_something_new(graph, lake, tmp_path):
+    graph.workbook = workbook(tmp_path / "book.xlsx", minimum_stability_score="0.7")
+    assert graph.run(SET).success
+    first = versions.latest(lake)
+    assert (first.number, first.source, first.why) == (1, "book.xlsx", "book.xlsx says something new")
+    versions.change(lake, "RegimeStability.minimum_stability_score", 0.6, who="test", when=NOW, why="by hand")
+    assert graph.run(SET).success
+    assert versions.latest(lake).number == 2
+    workbook(tmp_path / "book.xlsx", minimum_stability_score="0.75")
+    assert graph.run(SET).success
+    assert versions.latest(lake).number == 3
+    assert versions.active(lake).values["RegimeStability.minimum_stability_score"] == 0.75
+
+
+def test_a_workbook_with_faults_fails_the_asset_with_all_of_them_and_the_old_set_stays(graph, lake, tmp_path):
+    graph.run(SET)
+    before = versions.active(lake).digest
+    graph.workbook = workbook(tmp_path / "book.xlsx", minimum_stability_score="high", persistence_check="perhaps")
+    result = graph.run(SET)
+    assert not result.success
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    data = failure.step_failure_data.user_failure_data
+    assert data.metadata["faults"].value == 2
+    places = [record.data["where"] for record in data.metadata["every fault"].records]
+    assert places == ["book.xlsx!RegimeStability!B3", "book.xlsx!RegimeStability!B4"]
+    assert data.description.startswith("book.xlsx has 2 faults, the set before it stays")
+    assert (versions.latest(lake), versions.active(lake).digest) == (None, before)
+
+
+def test_a_file_that_is_no_workbook_fails_the_asset_by_name(graph, tmp_path):
+    (tmp_path / "book.xlsx").write_text("hello")
+    graph.workbook = str(tmp_path / "book.xlsx")
+    result = graph.run(SET)
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert "book.xlsx" in failure.step_failure_data.user_failure_data.metadata["workbook"].value
+
+
+def test_the_page_of_the_active_set_tells_version_changes_and_contradictions(graph, lake):
+    versions.change(lake, "RegimeStability.minimum_stability_score", 0.6, who="ann", when=NOW, why="calmer")
+    result = graph.run(SET)
+    (shown,) = result.asset_materializations_for_node("parameters__active_set")
+    assert shown.metadata["digest"].value == versions.active(lake).digest
+    assert {name: shown.metadata[name].value for name in ("version", "who", "why", "changes")} == {
+        "version": 1,
+        "who": "ann",
+        "why": "calmer",
+        "changes": 1,
+    }
+    (change,) = shown.metadata["changes against the declared defaults"].records
+    assert change.data["id"] == "RegimeStability.minimum_stability_score"
+    assert (change.data["before"], change.data["after"]) == ("0.8", "0.6")
+    assert shown.metadata["planned"].value > 0
+    assert "every contradiction" in shown.metadata
