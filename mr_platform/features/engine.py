@@ -16,9 +16,9 @@ from mr_platform.features.catalogue import component as entry_of
 from mr_platform.features.component import ComponentOutput, SessionStart
 from mr_platform.features.inputs import SessionInputs, session_inputs
 from mr_platform.features.memory import DailyContext
-from mr_platform.features.running import EXPIRIES_READ, passes_of, with_what_they_read
+from mr_platform.features.running import CHAIN_READ, passes_of, with_what_they_read
 from mr_platform.kernels.engine import engine as kernels_of
-from mr_platform.market.chain import LONGEST_DTE, OptionChainDay
+from mr_platform.market.chain import OptionChainDay
 from mr_platform.market.sessions import Session
 
 
@@ -158,9 +158,7 @@ class FeatureStream:
                 remedy=f"the session opens at {self.session.open:%H:%M}",
             )
         self._rows = rows if self._rows is None else pa.concat_tables([self._rows, rows])
-        chain = OptionChainDay.from_core(
-            self._rows, self.session, symbol=self._symbol, max_dte=LONGEST_DTE, max_expiries=EXPIRIES_READ
-        ).until(until)
+        chain = OptionChainDay.from_core(self._rows, self.session, symbol=self._symbol, **CHAIN_READ).until(until)
         series = session_inputs(
             chain,
             self.session.n_bars,

@@ -32,6 +32,8 @@ LOWEST_IV, HIGHEST_IV = 0.01, 3.0
 """An implied volatility outside says nothing (option_chain.md, section 4); it counts as missing."""
 PASSES = ("smile", "greeks")
 """What is made only where a component needs it: volatilities of three expiries, Greeks of the nearest."""
+DEEP_FIELDS = ("open", "high", "low", "volume", "oi")
+"""What is read of the nearest expiry beside its close."""
 GREEKS = ("delta", "gamma", "theta", "vega", "vanna", "charm", "volga")
 
 
@@ -137,8 +139,10 @@ def session_inputs(
         found[(found < LOWEST_IV) | (found > HIGHEST_IV)] = np.nan
         volatility[:, role] = found
     known: dict[str, Any] = {f.name: getattr(series, f.name) for f in fields(series)}
-    for name in ("open", "high", "low", "close", "volume", "oi"):
-        known[f"chain_{name}"] = _rows_of(getattr(chain, name)[0], near)
+    known["chain_close"] = _rows_of(chain.close[0], near)
+    deep = np.where(near >= 0, chain.deep[np.maximum(near, 0)] if chain.deep.size else -1, -1)
+    for name in DEEP_FIELDS:
+        known[f"chain_{name}"] = _rows_of(getattr(chain, name)[0], deep)
     if "greeks" in passes:
         of_chain = kernels.black76.chain_greeks(
             forwards[None, :, NEAR, None], chain.strikes, years[:, NEAR, None], volatility[None, :, NEAR : NEAR + 1]

@@ -13,13 +13,30 @@ from numpy.typing import NDArray
 from mr_platform.features.catalogue import component as entry_of
 from mr_platform.features.catalogue import components as entries
 from mr_platform.features.component import AdaptiveComponent, ComponentOutput, SessionStart
-from mr_platform.features.inputs import SessionInputs, session_inputs
+from mr_platform.features.inputs import DEEP_FIELDS, SessionInputs, session_inputs
 from mr_platform.features.memory import DailyContext
 from mr_platform.kernels.engine import engine as kernels_of
-from mr_platform.market.chain import OptionChainDay
+from mr_platform.market.chain import FUTURE_FIELDS, LONGEST_DTE, OptionChainDay
 
-EXPIRIES_READ = 6
-"""Nearest, next and a month's last beyond both: with five weekly expiries a month, six expiries reach it."""
+CHAIN_READ: Mapping[str, Any] = {
+    "max_dte": LONGEST_DTE,
+    "max_expiries": 6,
+    "deep_expiries": 1,
+    "fields": ("close", *DEEP_FIELDS),
+}
+"""How a core table is scattered for the components (``OptionChainDay.from_core``).
+
+Nearest, next and a month's last beyond both: with five weekly expiries a month, six expiries reach it.
+"""
+CORE_COLUMNS = (
+    "ts",
+    "expiry",
+    "strike",
+    "spot",
+    *(f"{leg}_{field}" for leg in ("ce", "pe") for field in CHAIN_READ["fields"]),
+    *(f"future_{field}" for field in FUTURE_FIELDS),
+)
+"""Columns of core/option_chain that components are computed from."""
 
 Components = Mapping[str, AdaptiveComponent[Any]]
 

@@ -86,7 +86,7 @@ def series_of(chain: OptionChainDay, view: RollingView, n_bars: int, kernels: En
     m = expiry.size
     bars = np.full((m, len(SERIES), 5), np.nan)
     held = np.full((m, len(SERIES), len(LAGS)), np.nan)
-    fill(*legs, expiry, strikes, np.array(LAGS), 0, m, bars, held)
+    fill(*legs, expiry, chain.deep, strikes, np.array(LAGS), 0, m, bars, held)
     underlying = np.full((m, 5), np.nan)
     underlying[:, :4] = underlying_bars(chain, view)[0]
     if chain.underlying == "future":
@@ -122,27 +122,29 @@ def _strikes(chain: OptionChainDay, view: RollingView, expiry: Ints) -> Ints:
 
 
 @njit(cache=True)
-def gather(open_, high, low, close, volume, expiry, strikes, lags, start, stop, bars, held):
+def gather(open_, high, low, close, volume, expiry, deep, strikes, lags, start, stop, bars, held):
     """Fill ``bars`` and ``held`` for minutes [start, stop) from dense fields [M, E, K, 2].
 
-    A price that is not positive is not known.
+    ``deep`` [E] is where each expiry stands in the fields other than ``close``. A price that is not positive is not
+    known.
     """
     for t in range(start, stop):
         e = expiry[t]
         if e < 0:
             continue
+        d = deep[e]
         for a in range(3):
             k = strikes[t, a]
             if k < 0:
                 continue
             for leg in range(2):
                 at = 3 + 3 * leg + a
-                bars[t, at, 0] = open_[t, e, k, leg]
-                bars[t, at, 1] = high[t, e, k, leg]
-                bars[t, at, 2] = low[t, e, k, leg]
+                bars[t, at, 0] = open_[t, d, k, leg]
+                bars[t, at, 1] = high[t, d, k, leg]
+                bars[t, at, 2] = low[t, d, k, leg]
                 price = close[t, e, k, leg]
                 bars[t, at, 3] = price if price > 0 else np.nan
-                bars[t, at, 4] = volume[t, e, k, leg]
+                bars[t, at, 4] = volume[t, d, k, leg]
                 for j in range(lags.size):
                     before = t - lags[j]
                     while before >= 0 and not close[before, e, k, leg] > 0:

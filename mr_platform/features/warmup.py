@@ -18,7 +18,17 @@ def compile_kernels() -> None:
     """Calls every compiled kernel of the components with the argument types the platform uses."""
     field = np.ones((2, 1, 3, 2))
     expiry, strikes = np.zeros(2, np.int64), np.tile(np.array([1, 0, 2]), (2, 1))
-    gather(*[field] * 5, expiry, strikes, np.array(LAGS), 0, 2, np.empty((2, 9, 5)), np.empty((2, 9, len(LAGS))))
+    gather(
+        *[field] * 5,
+        expiry,
+        np.zeros(1, np.int64),
+        strikes,
+        np.array(LAGS),
+        0,
+        2,
+        np.empty((2, 9, 5)),
+        np.empty((2, 9, len(LAGS))),
+    )
     series = made_series().until(20)
     component = TripleStraddle()
     state = component.begin(SessionStart(series.trade_date, series.n_bars, 2, series.underlying_kind))

@@ -6,6 +6,7 @@ expiry) is in ``mr_platform.market.rolling``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -26,7 +27,7 @@ Ints = NDArray[np.int64]
 
 CALL, PUT = 0, 1
 FUTURE_OPEN, FUTURE_HIGH, FUTURE_LOW, FUTURE_CLOSE, FUTURE_VOLUME, FUTURE_OI = range(6)
-LEG_FIELDS: Final = ("open", "high", "low", "close", "volume", "oi", "iv")
+LEG_FIELDS: Final = ("close", "open", "high", "low", "volume", "oi", "iv")
 FUTURE_FIELDS: Final = ("open", "high", "low", "close", "volume", "oi")
 
 LONGEST_DTE: Final = 365
@@ -58,9 +59,11 @@ class OptionChainDay:
         Contract expiry dates and calendar days to them.
     strikes float64 [K]
         Union over the expiries.
-    open, high, low, close, volume, oi, iv float64 [D, M, E, K, 2]
+    close, open, high, low, volume, oi, iv float64 [D, M, E, K, 2]
         Prices in rupees, volume and open interest in units of the underlying, IV a decimal per year; each its own
-        contiguous array.
+        contiguous array. All but ``close`` have ``deep`` expiries only.
+    deep int64 [E]
+        Where an expiry stands on the expiry axis of the fields other than ``close``; -1 where they leave it out.
     spot float64 [D, M], future float64 [D, M, 6]
         The future's last axis is open, high, low, close, volume, oi (``FUTURE_OPEN`` .. ``FUTURE_OI``).
     present bool [D, M, E]
@@ -75,6 +78,7 @@ class OptionChainDay:
     expiries: NDArray[np.datetime64]
     dte: Ints
     strikes: Floats
+    deep: Ints
     open: Floats
     high: Floats
     low: Floats
@@ -126,6 +130,8 @@ class OptionChainDay:
         strike_step: float | None = None,
         max_dte: int = 95,
         max_expiries: int = 8,
+        deep_expiries: int | None = None,
+        fields: Sequence[str] = LEG_FIELDS,
     ) -> OptionChainDay:
         """Scatter one partition of core/option_chain. The order of the rows does not matter; an empty table is a
         session without rows.
@@ -133,13 +139,15 @@ class OptionChainDay:
         Kept are expiries of 0 to ``max_dte`` days; an expiry's rows are kept in a minute only while it is among the
         ``max_expiries`` nearest seen up to that minute (so a later listing cannot change an earlier minute).
         The default of ``max_dte`` covers the specific days 0..90; who reads the nearest expiry alone, however far it
-        lies, passes ``LONGEST_DTE``.
+        lies, passes ``LONGEST_DTE``. ``deep_expiries`` is how many of the nearest have fields beside the close (None:
+        all that are kept), ``fields`` which of ``LEG_FIELDS`` are read; others have an empty expiry axis.
         ``symbol`` and ``strike_step`` default to the table's own symbol and the instrument's step.
         DataError: a column or a key is missing, a bar outside the session, a repeated (ts, expiry, strike).
         """
         place = f"core/option_chain {symbol or ''} {session.trade_date}"
         names = set(table.column_names)
-        legs = [f"{leg}_{field}" for field in LEG_FIELDS for leg in ("ce", "pe")]
+        read = tuple(field for field in LEG_FIELDS if field in fields)
+        legs = [f"{leg}_{field}" for field in read for leg in ("ce", "pe")]
         wanted = ["ts", "expiry", "strike", "spot", *legs, *(f"future_{field}" for field in FUTURE_FIELDS)]
         if absent := [name for name in wanted if name not in names]:
             raise DataError(
@@ -155,10 +163,10 @@ class OptionChainDay:
         near = all_expiries[(all_expiries >= first_day) & (all_expiries <= first_day + max_dte)].astype(np.int32)
         bar_of_minute = np.full(1440, -1, np.int64)
         bar_of_minute[session.bar_minutes] = np.arange(session.n_bars)
-        keep_until = _keep_until(
-            scatter.first_seen(rows.minutes, rows.expiries, bar_of_minute, near), session.n_bars, max_expiries
-        )
-        near, keep_until = near[keep_until > 0], keep_until[keep_until > 0]
+        first_seen = scatter.first_seen(rows.minutes, rows.expiries, bar_of_minute, near)
+        keep_until = _keep_until(first_seen, session.n_bars, max_expiries)
+        kept = keep_until > 0
+        near, first_seen, keep_until = near[kept], first_seen[kept], keep_until[kept]
         if near.size == all_expiries.size:
             held_strikes = rows.strikes
         elif near.size:
@@ -183,10 +191,21 @@ class OptionChainDay:
                 place=place,
                 remedy="publish core again; ingest merges repeated rows of a bar",
             )
-        room = np.empty((len(LEG_FIELDS), counts.size, 2))
-        for field, field_room in zip(LEG_FIELDS, room, strict=True):
-            scatter.scatter_pair(cells, _floats(table[f"ce_{field}"]), _floats(table[f"pe_{field}"]), field_room)
-        dense = dict(zip(LEG_FIELDS, room.reshape(len(LEG_FIELDS), *shape, 2), strict=True))
+        deep = np.arange(near.size)
+        deep_cells, deep_shape = cells, shape
+        if deep_expiries is not None and deep_expiries < max_expiries:
+            deep_until = _keep_until(first_seen, session.n_bars, deep_expiries)
+            deep = np.where(deep_until > 0, np.cumsum(deep_until > 0) - 1, -1)
+            deep_shape = (1, session.n_bars, int((deep_until > 0).sum()), strikes.size)
+            deep_cells = scatter.deep_cells(cells, deep, deep_until, strikes.size)
+        dense = {field: np.empty((1, session.n_bars, 0, strikes.size, 2)) for field in LEG_FIELDS}
+        sizes = {field: int(np.prod(shape if field == "close" else deep_shape)) for field in read}
+        room, used = np.empty((sum(sizes.values()), 2)), 0
+        for field, size in sizes.items():
+            places, field_shape = (cells, shape) if field == "close" else (deep_cells, deep_shape)
+            part, used = room[used : used + size], used + size
+            scatter.scatter_pair(places, _floats(table[f"ce_{field}"]), _floats(table[f"pe_{field}"]), part)
+            dense[field] = part.reshape(*field_shape, 2)
         bars = bar_of_minute[rows.minutes]
         return OptionChainDay(
             symbol=symbol,
@@ -197,6 +216,7 @@ class OptionChainDay:
             expiries=near.astype("datetime64[D]"),
             dte=(near - first_day).astype(np.int64),
             strikes=strikes,
+            deep=deep,
             spot=_repeated(table, ("spot",), "spot", rows, bars, session.n_bars)[..., 0],
             future=_repeated(
                 table, tuple(f"future_{field}" for field in FUTURE_FIELDS), "future_close", rows, bars, session.n_bars

@@ -84,8 +84,10 @@ def _keep_contract(core: pa.Table, partition: Partition) -> None:
         )
 
 
-def known_core(lake: Lake, partition: Partition, *, until: int | None = None) -> pa.Table:
-    """core/option_chain of a symbol-day, as far as it was known when the bar stamped ``until`` (minute) had closed.
+def known_core(
+    lake: Lake, partition: Partition, *, until: int | None = None, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """core/option_chain of a symbol-day (``columns`` of it, all by default), as far as it was known when the bar stamped ``until`` (minute) had closed.
 
     No bar looks at a later row, so what is published holds that state as its head. But published core ends with the
     source's last snapshot, since nobody looked at the market after it. Where the clock is said to have stopped later,
@@ -95,8 +97,10 @@ def known_core(lake: Lake, partition: Partition, *, until: int | None = None) ->
     from mr_platform.exporting import known_by
     from mr_platform.sources.ingest import CHAIN, RAW, core_of
 
+    if until is None:
+        return lake.read(CHAIN, partition, columns=columns)
     core = lake.read(CHAIN, partition)
-    if until is None or not core.num_rows:
+    if not core.num_rows:
         return core
     last = core["ts"][-1].as_py()
     open_still = until < int(nse_calendar().session(partition.trade_date).bar_minutes[-1])

@@ -29,15 +29,13 @@ PUBLISHED_EVERY = 5
 def publish_context(lake: Lake, partition: Partition, *, as_of: datetime | None = None) -> StationReport:
     """core/daily_context of a symbol-day, from its core and the context of the session before it."""
     from mr_platform.features.context import daily_context
-    from mr_platform.features.running import EXPIRIES_READ
-    from mr_platform.market.chain import LONGEST_DTE, OptionChainDay
+    from mr_platform.features.running import CHAIN_READ, CORE_COLUMNS
+    from mr_platform.market.chain import OptionChainDay
 
     with timed("context", partition) as timer:
         session = nse_calendar().session(partition.trade_date)
-        core = lake.read(CORE, partition)
-        chain = OptionChainDay.from_core(
-            core, session, symbol=partition.symbol, max_dte=LONGEST_DTE, max_expiries=EXPIRIES_READ
-        )
+        core = lake.read(CORE, partition, columns=CORE_COLUMNS)
+        chain = OptionChainDay.from_core(core, session, symbol=partition.symbol, **CHAIN_READ)
         if as_of is not None:
             chain = chain.until(last_closed_minute(session, as_of))
         context = daily_context(chain, previous_context(lake, partition), daily_bars(lake, partition))
@@ -65,10 +63,11 @@ def compute_features(
     """
     from mr_platform.features import engine as features
     from mr_platform.features.catalogue import components as known
+    from mr_platform.features.running import CORE_COLUMNS
 
     session = nse_calendar().session(partition.trade_date)
     return features.compute_features(
-        known_core(lake, partition, until=until),
+        known_core(lake, partition, until=until, columns=CORE_COLUMNS),
         session,
         symbol=partition.symbol,
         previous=previous_context(lake, partition),

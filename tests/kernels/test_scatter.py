@@ -26,6 +26,15 @@ def test_a_row_stands_where_minute_expiry_and_strike_say() -> None:
         assert found.tolist() == [0, 11, 9, OUTSIDE, DROPPED, DROPPED]
 
 
+def test_a_cell_moves_to_the_shorter_expiry_axis_while_its_expiry_is_kept() -> None:
+    # three expiries of two strikes; the second is left out, the third kept in the first bar only
+    cells = np.array([0, 1, 2, 5, 6, 11, DROPPED, OUTSIDE])
+    for name in ("reference", "cpu"):
+        found = engine(name).scatter.deep_cells(cells, np.array([0, -1, 1]), np.array([9, 0, 1]), 2)
+        assert found.tolist() == [0, 1, DROPPED, 3, 4, DROPPED, DROPPED, OUTSIDE]
+        assert engine(name).scatter.deep_cells(cells[-2:], np.empty(0, np.int64), np.empty(0, np.int64), 2).size == 2
+
+
 def test_implementations_agree_on_shuffled_rows() -> None:
     rng = np.random.default_rng(4)
     n = 2_000
@@ -41,6 +50,8 @@ def test_implementations_agree_on_shuffled_rows() -> None:
     seen = (minutes, row_expiries, session(), expiries)
     np.testing.assert_array_equal(one.first_seen(*seen), other.first_seen(*seen))
     np.testing.assert_array_equal(one.count_cells(cells, 1600), other.count_cells(cells, 1600))
+    deep = (cells, np.array([0, -1, 1, -1]), np.array([10, 0, 2, 0]), 40)
+    np.testing.assert_array_equal(one.deep_cells(*deep), other.deep_cells(*deep))
     unique = np.where(np.isin(np.arange(n), np.unique(cells, return_index=True)[1]), cells, DROPPED)
     dense = {}
     for kernels in (one, other):

@@ -50,6 +50,22 @@ def cell_index(
 
 
 @njit(cache=True)
+def deep_cells(cells: np.ndarray, deep: np.ndarray, keep_until: np.ndarray, n_strikes: int) -> np.ndarray:
+    n_e, n_deep = deep.size, deep.max() + 1 if deep.size else 0
+    out = np.empty(cells.size, np.int64)
+    for i in range(cells.size):
+        cell = cells[i]
+        if cell < 0:
+            out[i] = cell
+            continue
+        k = cell % n_strikes
+        e = (cell // n_strikes) % n_e
+        bar = cell // (n_strikes * n_e)
+        out[i] = (bar * n_deep + deep[e]) * n_strikes + k if deep[e] >= 0 and bar < keep_until[e] else DROPPED
+    return out
+
+
+@njit(cache=True)
 def first_seen(
     minutes: np.ndarray, row_expiries: np.ndarray, bar_of_minute: np.ndarray, expiries: np.ndarray
 ) -> np.ndarray:

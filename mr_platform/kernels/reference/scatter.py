@@ -40,6 +40,21 @@ def cell_index(
     return np.where(bars < 0, OUTSIDE, np.where(kept, cells, DROPPED)).astype(np.int64)
 
 
+def deep_cells(cells: np.ndarray, deep: np.ndarray, keep_until: np.ndarray, n_strikes: int) -> np.ndarray:
+    """Cells of an array that has some of the expiries only.
+
+    ``cells`` int64 [N] of [M, E, K], ``deep`` int64 [E] the place of each expiry on the shorter axis (-1: none),
+    ``keep_until`` int64 [E]: its rows are kept in bars before it. Returns int64 [N], cells of [M, max(deep) + 1, K];
+    ``DROPPED`` where the expiry is left out; negative cells stay.
+    """
+    if not deep.size:
+        return cells.copy()
+    bar, e, k = cells // (n_strikes * deep.size), (cells // n_strikes) % deep.size, cells % n_strikes
+    kept = (deep[e] >= 0) & (bar < keep_until[e])
+    moved = (bar * (deep.max() + 1) + deep[e]) * n_strikes + k
+    return np.where(cells < 0, cells, np.where(kept, moved, DROPPED)).astype(np.int64)
+
+
 def first_seen(
     minutes: np.ndarray, row_expiries: np.ndarray, bar_of_minute: np.ndarray, expiries: np.ndarray
 ) -> np.ndarray:
