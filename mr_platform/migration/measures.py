@@ -83,6 +83,10 @@ class LakeMeasures:
         """What the lake says to the measure: a whole number, a float, or None where no value is."""
         return len(self._texts[measure.column or ""]) if measure.kind == "distinct" else self._values[measure]
 
+    def checks(self) -> list[str]:
+        """The named check of each measure."""
+        return [_CHECK_OF_KIND[measure.kind] for measure in self.measures]
+
     def _bounds(self, name: str, values: pa.Array) -> tuple[Any, Any]:
         if pa.types.is_floating(values.type):
             nans = pc.sum(pc.is_nan(values)).as_py() or 0

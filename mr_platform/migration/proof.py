@@ -1,0 +1,308 @@
+"""One partition held against its source on paths of its own; what each named check found.
+
+Three paths that meet nowhere before the comparison: the server's aggregates over the columnar route, a second pull over
+Arrow in other chunks, and the Parquet file read back. The file is read in a thread of its own while the pull is on
+the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from mr_platform.errors import DataError, MrError, SourceError
+from mr_platform.lake.store import Lake
+from mr_platform.market.sessions import nse_calendar
+from mr_platform.migration.checks import Outcome
+from mr_platform.migration.contract import TableContract
+from mr_platform.migration.differences import Located, locate
+from mr_platform.migration.ledger import Entry
+from mr_platform.migration.measures import Disagreement, check_names, disagreements
+from mr_platform.migration.pull import ChunkBounds, SourceFacts, pull, source_facts
+from mr_platform.migration.readback import (
+    ROW_NUMBER,
+    KeyCount,
+    ReadBack,
+    batches,
+    content_digest,
+    file_sha256,
+    number_digest,
+    read_back,
+)
+from mr_platform.migration.reader import RAW
+from mr_platform.migration.rowdigest import RowDigest
+from mr_platform.sources.heavydb.schema import ROW_ID
+from mr_platform.sources.heavydb.statements import aggregates
+
+if TYPE_CHECKING:
+    from mr_platform.sources.heavydb.connection import HeavyDb
+
+_CHUNK_ROWS = 12_289
+"""Rows of a chunk of the second pull; no multiple of the first pull's, so that the cuts fall elsewhere."""
+
+
+@dataclass
+class Proof:
+    """What was found of one partition.
+
+    ``outcomes`` of the checks; ``disagreements`` of aggregates; ``findings`` worth a reader's notice though nothing is
+    wrong; ``facts`` of the source after the last look; the digests as read back (None where the file cannot be read).
+    """
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    disagreements: list[Disagreement] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    read: ReadBack | None = None
+    file_sha256: str = ""
+    pulled_twice: bool = False
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """The checks that failed."""
+        return [outcome for outcome in self.outcomes if not outcome.passed]
+
+    def judge(self, name: str, detail: str, *, passed: bool) -> None:
+        """Take an outcome up."""
+        self.outcomes.append(Outcome(name, passed, detail))
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The partition and where its two sides are. ``asking`` and ``pulling`` are sessions of their own."""
+
+    entry: Entry
+    contract: TableContract
+    lake: Lake
+    asking: HeavyDb
+    pulling: HeavyDb
+
+    @property
+    def path(self) -> Path:
+        """The partition's file."""
+        return self.lake.path(RAW, self.entry.partition, source=self.contract.profile)
+
+    def second_pull(self, facts: SourceFacts) -> Iterator[pa.Table]:
+        """The source's rows again, in chunks that begin and end elsewhere than the first time."""
+        rows = max(1, min(_CHUNK_ROWS, facts.rows * 2 // 3))
+        return pull(self.pulling, self.contract, self.entry.partition.trade_date, facts, bounds=ChunkBounds(rows=rows))
+
+    def stored(self) -> Iterator[pa.Table]:
+        """The lake's rows, without lineage."""
+        for batch in batches(self.path, self.contract, self.contract.names):
+            yield pa.Table.from_batches([batch])
+
+    def differences(self) -> Located:
+        """Rows and cells in which the two sides differ now."""
+        facts = source_facts(self.asking, self.contract, self.entry.partition.trade_date)
+        return locate(lambda: self.second_pull(facts), self.stored)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What the thread beside the pull found of the file; ``error`` where it cannot be read."""
+
+    file_sha256: str
+    content_digest: str
+    read: ReadBack | None
+    error: MrError | None
+
+
+def prove(sides: Sides, pool: Executor, *, twice: bool) -> Proof:
+    """Every named check of one partition. ``pool`` runs the reading of the file beside the pull.
+
+    ``twice``: pull all rows again; without it, the pull is still repeated where keys repeat or the source was written
+    to since. SourceError where the server is out of reach: then nothing was found, either way.
+    """
+    proof = Proof()
+    stored: Future[_Stored] = pool.submit(_look, sides.path, sides.contract)
+    try:
+        before = _source_side(sides, proof, stored, twice=twice)
+    finally:
+        # the thread reads the file that the next step may replace
+        found = stored.result()
+    _lake_side(sides, proof, found)
+    if before is not None:
+        _still(sides, proof, before)
+    proof.judge("ledger_record", f"checksum {sides.entry.checksum[:16]}", passed=True)
+    return proof
+
+
+def _source_side(sides: Sides, proof: Proof, stored: Future[_Stored], *, twice: bool) -> SourceFacts | None:
+    entry, contract = sides.entry, sides.contract
+    try:
+        contract.check_source(sides.asking.details(contract.table))
+    except SourceError as error:
+        if error.place.startswith(sides.asking.settings.address):
+            raise
+        proof.judge("schema", str(error), passed=False)
+        return None
+    proof.judge("schema", f"{len(contract.columns)} columns, contract {contract.digest[:16]}", passed=True)
+    before = source_facts(sides.asking, contract, entry.partition.trade_date)
+    answer = sides.asking.rows(
+        aggregates(contract.table, [column.source for column in contract.columns], entry.partition.trade_date)
+    )[0]
+    moved = _moved(entry, before)
+    again: _Pulled | None = None
+    if twice or moved:
+        again = _pull_again(sides, proof, before)
+    found = stored.result()
+    if found.read is None:
+        return before
+    if again is None and not proof.failed and found.read.repeated_keys:
+        again = _pull_again(sides, proof, before)
+    _compare_measures(sides, proof, found.read, answer)
+    _compare_pull(proof, found.read, again)
+    proof.pulled_twice = again is not None
+    return before
+
+
+@dataclass(frozen=True)
+class _Pulled:
+    digest: RowDigest
+    numbers: RowDigest
+    repeated_keys: int
+    chunks: int
+
+
+def _pull_again(sides: Sides, proof: Proof, facts: SourceFacts) -> _Pulled | None:
+    digest, numbers, keys = RowDigest(sides.contract.schema()), number_digest(), KeyCount()
+    chunks = 0
+    try:
+        for chunk in sides.second_pull(facts):
+            rows = chunk.select(sides.contract.names)
+            digest.update(rows)
+            keys.update(rows)
+            numbers.update(pa.table({ROW_NUMBER: chunk.column(ROW_ID)}))
+            chunks += 1
+    except DataError as error:
+        if error.place.startswith(sides.pulling.settings.address):
+            raise
+        proof.judge("second_pull", str(error), passed=False)
+        return None
+    return _Pulled(digest, numbers, keys.repeated(), chunks)
+
+
+def _look(path: Path, contract: TableContract) -> _Stored:
+    file_digest = content = ""
+    try:
+        file_digest = file_sha256(path)
+        read = read_back(path, contract)
+        content = content_digest(path, contract)
+    except DataError as error:
+        return _Stored(file_digest, content, None, error)
+    return _Stored(file_digest, content, read, None)
+
+
+def _lake_side(sides: Sides, proof: Proof, stored: _Stored) -> None:
+    """The file against what was recorded when it was published."""
+    facts, lake, entry = sides.entry.facts, sides.lake, sides.entry
+    proof.read, proof.file_sha256 = stored.read, stored.file_sha256
+    recorded = str(facts.get("file_sha256", ""))
+    proof.judge(
+        "file_bytes",
+        _told(stored.file_sha256[:16] or "of no file", recorded[:16], "SHA-256"),
+        passed=bool(recorded) and stored.file_sha256 == recorded,
+    )
+    if stored.read is None:
+        proof.judge("written_digest", str(stored.error), passed=False)
+        return
+    digest = stored.read.digest
+    ours = digest.multiset(), digest.sequence()
+    theirs = str(facts.get("multiset", "")), str(facts.get("sequence", ""))
+    proof.judge("written_digest", _told(ours[0], theirs[0], "digest of rows"), passed=ours[0] == theirs[0])
+    if ours[1] != theirs[1]:
+        proof.judge("row_order", _told(ours[1], theirs[1], "digest of rows in order"), passed=False)
+    described = lake.describe(RAW, entry.partition, source=sides.contract.profile)
+    footer = described.digest if described is not None else ""
+    known = {stored.content_digest, footer, str(facts.get("content_digest", ""))}
+    proof.judge("lake_digest", f"content {stored.content_digest[:16]}, footer {footer[:16]}", passed=len(known) == 1)
+    day = entry.partition.trade_date
+    calendar = nse_calendar()
+    if not calendar.first <= day <= calendar.last:
+        proof.findings.append(f"{day} lies outside the known calendar")
+    elif not calendar.is_session(day):
+        proof.findings.append(f"{day} is no session of the exchange")
+
+
+def _compare_measures(sides: Sides, proof: Proof, read: ReadBack, answer: tuple) -> None:
+    proof.disagreements = disagreements(read.measures, answer)
+    for name in check_names():
+        wrong = [found for found in proof.disagreements if found.check == name]
+        asked = sum(measure_check == name for measure_check in read.measures.checks())
+        shown = "; ".join(f"{found.measure}: source {found.source}, lake {found.lake}" for found in wrong[:5])
+        proof.judge(name, shown or f"{asked} {'measure agrees' if asked == 1 else 'measures agree'}", passed=not wrong)
+    entry, rows = sides.entry, read.digest.rows
+    if {entry.source_rows, entry.lake_rows} != {rows}:
+        proof.judge("row_count", f"ledger {entry.source_rows} and {entry.lake_rows}, file {rows}", passed=False)
+
+
+def _compare_pull(proof: Proof, read: ReadBack, again: _Pulled | None) -> None:
+    ours = read.digest
+    if again is None:
+        if not any(outcome.name == "second_pull" for outcome in proof.outcomes):
+            proof.judge("second_pull", "not in the sample; counts and sums were asked", passed=True)
+            proof.judge("row_order", "as first pulled", passed=True)
+        proof.judge("keys", f"{read.repeated_keys} rows repeat a key", passed=read.repeated_keys == 0)
+        return
+    theirs = again.digest
+    proof.judge(
+        "second_pull",
+        f"{_told(ours.multiset(), theirs.multiset(), 'digest of rows')}, {theirs.rows} rows in {again.chunks} chunks",
+        passed=ours.multiset() == theirs.multiset(),
+    )
+    in_order = (ours.sequence(), read.numbers.sequence()) == (theirs.sequence(), again.numbers.sequence())
+    told = "ascending row ids, each row with its own" if in_order else "another order or other row ids than the source"
+    proof.judge("row_order", told, passed=in_order)
+    proof.judge(
+        "keys",
+        f"{read.repeated_keys} rows of the file repeat a key, {again.repeated_keys} of the source",
+        passed=read.repeated_keys == again.repeated_keys,
+    )
+    if read.repeated_keys and read.repeated_keys == again.repeated_keys:
+        proof.findings.append(f"{read.repeated_keys} rows repeat the key of another, in the source itself")
+
+
+def _still(sides: Sides, proof: Proof, before: SourceFacts) -> None:
+    """Whether the source is what it was before the transfer, and stood still meanwhile."""
+    after = source_facts(sides.asking, sides.contract, sides.entry.partition.trade_date)
+    moved = _moved(sides.entry, before)
+    meanwhile = "" if after == before else f"during the verification {before.as_fact()} became {after.as_fact()}"
+    told = moved.text or meanwhile or _facts_text(after)
+    proof.judge("source_stands_still", told, passed=not moved.rows and not meanwhile)
+    if moved.epochs and not moved.rows:
+        proof.findings.append(f"the table was written to since the transfer ({moved.epochs}); the second pull is whole")
+
+
+@dataclass(frozen=True)
+class _Movement:
+    """Since the transfer: of the partition's rows or row ids, and of the table's epochs; empty where none."""
+
+    rows: str
+    epochs: str
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.epochs)
+
+    @property
+    def text(self) -> str:
+        return f"since the transfer {self.rows}" if self.rows else ""
+
+
+def _moved(entry: Entry, now: SourceFacts) -> _Movement:
+    then, found = entry.facts.get("source", {}), now.as_fact()
+    rows = [f"{name} {then.get(name)} -> {found[name]}" for name in found if then.get(name) != found[name]]
+    epochs = [text for text in rows if text.startswith("epochs ")]
+    return _Movement(", ".join(text for text in rows if text not in epochs), ", ".join(epochs))
+
+
+def _facts_text(facts: SourceFacts) -> str:
+    return f"{facts.rows} rows, row ids {facts.first} to {facts.last}, epochs {list(facts.epochs)}"
+
+
+def _told(ours: str, theirs: str, what: str) -> str:
+    return f"{what} {ours}" if ours == theirs else f"{what} {ours}, expected {theirs or 'none'}"
