@@ -39,6 +39,16 @@ TOPICS: tuple[str, ...] = (
     "output",
     "ensemble",
     "companions",
+    "c1_triple_straddle",
+    "c2_greeks_sentiment",
+    "c3_oi_price_action",
+    "c4_iv_skew",
+    "c5_atr_ema_cpr",
+    "c6_correlation",
+    "c7_support_resistance",
+    "c8_master_integration",
+    "labels",
+    "learning",
 )
 
 

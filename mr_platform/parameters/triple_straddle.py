@@ -2,78 +2,152 @@
 
 from __future__ import annotations
 
-import bisect
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
-# (DTE, (EMA, VWAP, pivot)): near expiry the previous session's levels rule, far from it the trend.
-_TECHNIQUE_ANCHORS: tuple[tuple[int, tuple[float, float, float]], ...] = (
-    (0, (0.05, 0.15, 0.80)),
-    (1, (0.10, 0.20, 0.70)),
-    (2, (0.15, 0.25, 0.60)),
-    (3, (0.20, 0.30, 0.50)),
-    (5, (0.25, 0.33, 0.42)),
-    (7, (0.28, 0.35, 0.37)),
-    (10, (0.32, 0.36, 0.32)),
-    (15, (0.37, 0.36, 0.27)),
-    (21, (0.40, 0.35, 0.25)),
-    (30, (0.45, 0.35, 0.20)),
-    (45, (0.50, 0.32, 0.18)),
-    (60, (0.55, 0.30, 0.15)),
-    (90, (0.60, 0.28, 0.12)),
+from mr_platform.parameters.by_dte import Anchors, at_dte, by_threshold, sound_anchors
+from mr_platform.parameters.common import CentralPivotRange, WindowParameters
+from mr_platform.parameters.constraints import (
+    Broken,
+    ParameterObject,
+    ascending,
+    holds,
+    ordered,
+    positive,
+    shares,
 )
 
 
 @dataclass(frozen=True)
-class WeightLearning:
+class WeightLearning(ParameterObject):
     """How weights move towards each part's share of performance.
 
-    ``rate`` of the move to the share, at most ``largest_step`` a session; weights stay within [``low``, ``high``];
-    windows in sessions; fewer than ``least_sessions`` leave the start weights untouched.
-    Of two parts whose session returns correlate beyond ``redundant`` the weaker earns no share.
+    ``start`` weights without experience; ``rate`` of the move to the share, at most ``largest_step`` a session;
+    weights stay within [``low``, ``high``]; windows in sessions; fewer than ``least_sessions`` leave the start weights
+    untouched. Of two parts whose session returns correlate beyond ``redundant`` the weaker earns no share. The walk
+    from the start weights takes at most ``longest_walk`` steps.
     """
 
-    low: float = 0.05
-    high: float = 0.25
-    rate: float = 0.10
-    largest_step: float = 0.02
-    all_days: int = 252
-    same_dte: int = 50
-    least_sessions: int = 10
-    redundant: float = 0.85
-    longest_walk: int = 50
+    start: tuple[float, ...]
+    low: float
+    high: float
+    rate: float
+    largest_step: float
+    all_days: int
+    same_dte: int
+    least_sessions: int
+    redundant: float
+    longest_walk: int
+
+    def broken(self) -> Iterator[Broken]:
+        yield from shares(self.start, "start")
+        yield from ordered(self.low, self.high, "low", "high")
+        parts = len(self.start)
+        yield from holds(
+            self.low * parts <= 1 <= self.high * parts, "weights within the bounds can sum to 1", self, "low", "high"
+        )
+        yield from holds(
+            all(self.low <= w <= self.high for w in self.start), "start weights lie within the bounds", self, "start"
+        )
+        yield from holds(
+            self.least_sessions <= min(self.same_dte, self.all_days),
+            "least_sessions fits into both windows",
+            self.least_sessions,
+            "least_sessions",
+        )
 
 
 @dataclass(frozen=True)
-class TripleStraddleParameters:
-    """Constants of the C1 definition; fractions unless a name says otherwise."""
+class PerformanceScore(ParameterObject):
+    """What makes a part's session returns good, and how sessions at the same days to expiry count.
 
-    ema_spans: tuple[int, int, int, int] = (20, 50, 100, 200)
-    ema_score_weights: tuple[float, float, float, float] = (0.30, 0.30, 0.25, 0.15)
-    confluence: float = 0.01
-    vwap_cuts: tuple[float, float, float] = (0.005, 0.015, 0.03)
-    vwap_scores: tuple[float, float, float] = (0.3, 0.7, 1.0)
-    vwap_bands: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0, 2.5)
-    future_vwap_weights: tuple[float, float, float] = (0.40, 0.40, 0.20)
-    cpr_narrow_percent: float = 0.35
-    cpr_scores: tuple[float, float] = (0.8, 0.5)
-    timeframes: tuple[int, int, int, int] = (3, 5, 10, 15)
-    window: int = 20
-    redundant: float = 0.85
-    technique_anchors: tuple[tuple[int, tuple[float, float, float]], ...] = _TECHNIQUE_ANCHORS
-    component_learning: WeightLearning = WeightLearning()
-    timeframe_learning: WeightLearning = WeightLearning(low=0.15, high=0.40)
+    ``weights`` of Sharpe ratio, 1 + maximum drawdown, hit rate and profit factor; the profit factor counts up to
+    ``profit_factor_cap`` and as a share of it. ``same_dte_shares``: weight of sessions at the same days to expiry
+    against all sessions, to ``same_dte_bounds[0]`` days, to ``same_dte_bounds[1]``, and beyond.
+    """
+
+    weights: tuple[float, float, float, float]
+    profit_factor_cap: float
+    same_dte_bounds: tuple[int, int]
+    same_dte_shares: tuple[float, float, float]
+
+    def broken(self) -> Iterator[Broken]:
+        yield from shares(self.weights, "weights")
+        yield from ascending(self.same_dte_bounds, "same_dte_bounds")
+        yield from holds(
+            all(0 <= share <= 1 for share in self.same_dte_shares),
+            "shares lie in 0..1",
+            self.same_dte_shares,
+            "same_dte_shares",
+        )
+
+    def same_dte_share(self, dte: int) -> float:
+        """Weight of sessions at the same days to expiry for a session at ``dte``."""
+        return by_threshold(dte, self.same_dte_bounds, self.same_dte_shares)
+
+
+@dataclass(frozen=True)
+class TripleStraddleParameters(ParameterObject):
+    """Constants of the C1 definition (components.md, C1); fractions unless a name says otherwise.
+
+    ``ema_spans`` in bars, ``ema_score_weights`` of short, medium, long and trend score, ``ema_weak_score`` where price
+    and EMAs are not in order; ``confluence`` distance within which neighbouring EMAs are one zone.
+    ``vwap_cuts`` of the relative deviation with their ``vwap_scores``, ``vwap_bands`` in standard deviations,
+    ``future_vwap_weights`` of session, previous session and week. ``pivot_scores`` beyond PP, R1, R2, R3, mirrored
+    below. ``cpr_scores`` beyond a narrow central pivot range (``cpr``) and beyond another. ``timeframes`` in
+    minutes; ``quality_weights`` of presence, steadiness and traded share; a dispersion of ``confidence_spread`` would
+    take confidence to 0, it ends at ``confidence_floor``; ``steadiness_share`` is the weight of the timeframes'
+    confidence against the components' agreement. ``window`` of the rolling statistics in bars and ``windows``,
+    when they speak; ``redundant`` correlation. ``technique_anchors``: weights of EMA, VWAP and pivots by days to expiry.
+    """
+
+    OBJECT: ClassVar[str] = "triple_straddle"
+
+    ema_spans: tuple[int, int, int, int]
+    ema_score_weights: tuple[float, float, float, float]
+    ema_weak_score: float
+    confluence: float
+    vwap_cuts: tuple[float, float, float]
+    vwap_scores: tuple[float, float, float]
+    vwap_bands: tuple[float, ...]
+    future_vwap_weights: tuple[float, float, float]
+    pivot_scores: tuple[float, float, float, float]
+    cpr: CentralPivotRange
+    cpr_scores: tuple[float, float]
+    timeframes: tuple[int, int, int, int]
+    quality_weights: tuple[float, float, float]
+    confidence_spread: float
+    confidence_floor: float
+    steadiness_share: float
+    window: int
+    redundant: float
+    technique_anchors: Anchors
+    component_learning: WeightLearning
+    timeframe_learning: WeightLearning
+    performance: PerformanceScore
+    windows: WindowParameters
+
+    def broken(self) -> Iterator[Broken]:
+        yield from ascending(self.ema_spans, "ema_spans")
+        yield from shares(self.ema_score_weights, "ema_score_weights")
+        yield from ascending(self.vwap_cuts, "vwap_cuts")
+        yield from ascending(self.vwap_scores, "vwap_scores")
+        yield from ascending(self.vwap_bands, "vwap_bands")
+        yield from shares(self.future_vwap_weights, "future_vwap_weights")
+        yield from ascending(self.pivot_scores, "pivot_scores")
+        yield from ascending(self.timeframes, "timeframes")
+        yield from positive(self.timeframes, "timeframes")
+        yield from shares(self.quality_weights, "quality_weights")
+        yield from sound_anchors(self.technique_anchors, 3, "technique_anchors")
+        for day, weights in self.technique_anchors:
+            yield from shares(weights, f"technique_anchors[{day}]")
+        yield from holds(len(self.component_learning.start) == 10, "ten components", None, "component_learning.start")
+        yield from holds(len(self.timeframe_learning.start) == 4, "four timeframes", None, "timeframe_learning.start")
 
     def technique_weights(self, dte: int) -> tuple[float, float, float]:
         """(EMA, VWAP, pivot) weights at ``dte`` calendar days: linear between anchors, clamped outside."""
-        days = [anchor for anchor, _ in self.technique_anchors]
-        if dte <= days[0]:
-            return self.technique_anchors[0][1]
-        if dte >= days[-1]:
-            return self.technique_anchors[-1][1]
-        right = bisect.bisect_right(days, dte)
-        (d0, w0), (d1, w1) = self.technique_anchors[right - 1], self.technique_anchors[right]
-        share = (dte - d0) / (d1 - d0)
-        ema, vwap, pivot = (a + share * (b - a) for a, b in zip(w0, w1, strict=True))
+        ema, vwap, pivot = at_dte(self.technique_anchors, dte)
         return ema, vwap, pivot
 
     @property

@@ -25,6 +25,7 @@ from mr_platform.features.memory import DailyContext
 from mr_platform.features.series import SessionSeries
 from mr_platform.market.chain import OptionChainDay
 from mr_platform.market.sessions import ORDINARY_WINDOW, Session
+from mr_platform.parameters.objects import defaults
 from mr_platform.parameters.triple_straddle import TripleStraddleParameters
 
 NAN = float("nan")
@@ -293,7 +294,7 @@ def test_overlay_weighs_techniques_by_days_to_expiry(compute) -> None:
     [(0, (0.05, 0.15, 0.80)), (4, (0.225, 0.315, 0.46)), (12, (0.34, 0.36, 0.30)), (200, (0.60, 0.28, 0.12))],
 )
 def test_technique_weights_are_linear_between_anchors(dte: int, weights: tuple[float, float, float]) -> None:
-    assert TripleStraddleParameters().technique_weights(dte) == pytest.approx(weights)
+    assert defaults(TripleStraddleParameters).technique_weights(dte) == pytest.approx(weights)
 
 
 def roll_core() -> pa.Table:
@@ -386,7 +387,7 @@ def test_performance_of_a_series_of_returns() -> None:
     sharpe = returns.mean() / returns.std() * np.sqrt(252)
     factor = (np.log(1.10) + np.log(1.05)) / -np.log(0.90)
     expected = 0.35 * sharpe + 0.25 * 0.90 + 0.20 * 2 / 3 + 0.20 * factor / 5
-    assert performance(returns) == pytest.approx(expected)
+    assert performance(returns, defaults(TripleStraddleParameters).performance) == pytest.approx(expected)
 
 
 def test_weights_stay_equal_until_there_are_ten_sessions() -> None:

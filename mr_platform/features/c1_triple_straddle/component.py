@@ -8,10 +8,11 @@ import numpy as np
 
 from mr_platform.features.c1_triple_straddle import catalogue
 from mr_platform.features.c1_triple_straddle.learning import learned_weights
-from mr_platform.features.c1_triple_straddle.state import N_COMPONENTS, N_TIMEFRAMES, Carried, DayConstants, Floats
+from mr_platform.features.c1_triple_straddle.state import Carried, DayConstants, Floats
 from mr_platform.features.catalogue import FeatureSpec
 from mr_platform.features.component import AdaptiveComponent, ComponentOutput, SessionStart
 from mr_platform.features.series import SessionSeries
+from mr_platform.parameters.objects import defaults
 from mr_platform.parameters.triple_straddle import TripleStraddleParameters
 
 
@@ -30,7 +31,7 @@ class TripleStraddle(AdaptiveComponent[SessionState]):
     ``engine`` is "cpu" (compiled) or "reference" (NumPy, recomputing from the open at every call).
     """
 
-    settings: TripleStraddleParameters = field(default_factory=TripleStraddleParameters)
+    settings: TripleStraddleParameters = field(default_factory=lambda: defaults(TripleStraddleParameters))
     engine: str = "cpu"
     key = "c1"
 
@@ -89,26 +90,36 @@ def day_constants(settings: TripleStraddleParameters, day: SessionStart) -> DayC
         previous_vwap[rows] = np.divide(value, volume, out=np.full(10, np.nan), where=volume > 0)[rows]
         if previous.trade_date.isocalendar()[:2] == day.trade_date.isocalendar()[:2]:
             week_sums[rows] = previous.week_sums[rows]
-    weights = np.full(N_COMPONENTS, 1.0 / N_COMPONENTS)
-    timeframe_weights = np.full(N_TIMEFRAMES, 1.0 / N_TIMEFRAMES)
+    weights = np.array(settings.component_learning.start)
+    timeframe_weights = np.array(settings.timeframe_learning.start)
     past = _past(day)
     if past is not None:
         dte, by_component, by_timeframe = past
-        weights = learned_weights(weights, day.dte, dte, by_component, settings.component_learning)
-        timeframe_weights = learned_weights(timeframe_weights, day.dte, dte, by_timeframe, settings.timeframe_learning)
+        weights = learned_weights(day.dte, dte, by_component, settings.component_learning, settings.performance)
+        timeframe_weights = learned_weights(
+            day.dte, dte, by_timeframe, settings.timeframe_learning, settings.performance
+        )
     return DayConstants(
         n_bars=day.n_bars,
         spans=np.array(settings.ema_spans, np.int64),
         ema_weights=np.array(settings.ema_score_weights),
+        ema_weak=settings.ema_weak_score,
         confluence=settings.confluence,
         vwap_cuts=np.array(settings.vwap_cuts),
         vwap_scores=np.array(settings.vwap_scores),
         bands=np.array(settings.vwap_bands),
         future_weights=np.array(settings.future_vwap_weights),
-        cpr_narrow=settings.cpr_narrow_percent,
+        pivot_steps=np.array(settings.pivot_scores),
+        cpr_narrow=settings.cpr.narrow_percent,
         cpr_scores=np.array(settings.cpr_scores),
         timeframes=np.array(settings.timeframes, np.int64),
+        quality_weights=np.array(settings.quality_weights),
+        confidence_spread=settings.confidence_spread,
+        confidence_floor=settings.confidence_floor,
+        steadiness_share=settings.steadiness_share,
         window=settings.window,
+        enough=settings.windows.coverage,
+        series_share=settings.windows.series_share,
         redundant=settings.redundant,
         technique=np.array([settings.technique_weights(days) for days in range(settings.longest_dte + 1)]),
         weights=weights,

@@ -130,7 +130,7 @@ def _ema_columns(price, t, day, carried, ema, technique_scores, out):
     """The 40 columns of group ema, and the EMA score of all nine series."""
     parts = np.empty(4)
     for i in range(N_SERIES - 1, -1, -1):
-        s.ema_parts(price[i], ema[i], parts)
+        s.ema_parts(price[i], ema[i], day.ema_weak, parts)
         technique_scores[i, 0] = s.weighted_mean(parts, day.ema_weights)
     out[33:37] = parts
     for a in range(N_STRADDLES):
@@ -177,13 +177,13 @@ def _vwap_columns(bars, underlying, t, day, carried, technique_scores, out):
         if i >= N_STRADDLES:
             continue
         week = _ratio(sums[i, 0] + day.week_sums[i, 0], sums[i, 1] + day.week_sums[i, 1])
-        rolling = s.window_vwap(bars[:, i, CLOSE], bars[:, i, VOLUME], t, day.window)
+        rolling = s.window_vwap(bars[:, i, CLOSE], bars[:, i, VOLUME], t, day.window, day.enough)
         out[i] = session
         out[3 + i] = _deviation(price[i], day.previous_vwap[i])
         out[6 + i] = _deviation(price[i], rolling)
         out[9 + i] = _deviation(price[i], week)
         out[12 + i] = technique_scores[i, 1]
-        spread = s.window_std(carried.gap_trace[:, i], t, day.window)
+        spread = s.window_std(carried.gap_trace[:, i], t, day.window, day.enough)
         out[15 + i] = carried.gap_trace[t, i] / spread if spread > FLAT * price[i] else NAN
         out[18 + i] = _relative(carried.vwap_trace[:, i], t, 15) if not math.isnan(price[i]) else NAN
     out[21:25] = NAN
@@ -208,7 +208,7 @@ def _vwap_columns(bars, underlying, t, day, carried, technique_scores, out):
         carried.above[0] += gap > 0
         carried.above[1] += 1
         out[26] = carried.above[0] / carried.above[1]
-    recent = s.window_mean(bars[:, 0, VOLUME], t, day.window)
+    recent = s.window_mean(bars[:, 0, VOLUME], t, day.window, day.enough)
     whole = 0.0
     known = 0
     for i in range(t + 1):
@@ -226,7 +226,7 @@ def _pivot_columns(bars, underlying, t, day, carried, levels, technique_scores, 
     """The 25 columns of group pivot, and the pivot score of all nine series."""
     price = bars[t, :, CLOSE]
     for i in range(N_SERIES):
-        technique_scores[i, 2] = s.ladder_score(price[i], levels[i])
+        technique_scores[i, 2] = s.ladder_score(price[i], levels[i], day.pivot_steps)
         if i >= N_STRADDLES:
             continue
         out[i] = technique_scores[i, 2]
@@ -290,13 +290,13 @@ def _timeframe_columns(bars, held, t, day, carried, levels, technique, technique
                 live[j] = price if bars_seen == 0 else value + 2.0 / (day.spans[j] + 1.0) * (price - value)
                 if bars_seen + 1 < day.spans[j]:
                     live[j] = NAN
-            s.ema_parts(price, live, parts)
-            typical = s.window_mean(bars[:, a, CLOSE], t, n)
+            s.ema_parts(price, live, day.ema_weak, parts)
+            typical = s.window_mean(bars[:, a, CLOSE], t, n, day.enough)
             three[0] = s.weighted_mean(parts, day.ema_weights)
             three[1] = s.step_score(_deviation(typical, carried.vwap_trace[t, a]), day.vwap_cuts, day.vwap_scores)
-            three[2] = s.ladder_score(typical, levels[a])
+            three[2] = s.ladder_score(typical, levels[a], day.pivot_steps)
             found[k] = s.weighted_mean(three, technique) if not math.isnan(price) else NAN
-            reading = s.quality(bars[:, a, CLOSE], bars[:, a, VOLUME], t, n)
+            reading = s.quality(bars[:, a, CLOSE], bars[:, a, VOLUME], t, n, day.quality_weights)
             weights[k] = day.timeframe_weights[k] * reading
             if a == 0:
                 out[k] = found[k]
@@ -308,7 +308,9 @@ def _timeframe_columns(bars, held, t, day, carried, levels, technique, technique
         out[8 + k] = _held_return(bars, held, t, 0, LAG_3 + k)
     found = carried.timeframe_trace[t, 0]
     spread = s.dispersion(found)
-    out[15] = min(max(1.0 - spread / 2.0, 0.1), 1.0) if not math.isnan(spread) else NAN
+    out[15] = (
+        min(max(1.0 - spread / day.confidence_spread, day.confidence_floor), 1.0) if not math.isnan(spread) else NAN
+    )
     out[16] = NAN
     count = 0
     total = 0.0
@@ -319,15 +321,15 @@ def _timeframe_columns(bars, held, t, day, carried, levels, technique, technique
     if count > 0:
         out[16] = total / count
     returns = carried.return_trace
-    out[17] = s.window_std(returns[:, 0], t, day.window)
-    net = s.window_mean(returns[:, 0], t, 15)
-    gross = s.window_mean(np.abs(returns[max(0, t - 14) : t + 1, 0]), min(t, 14), 15)
+    out[17] = s.window_std(returns[:, 0], t, day.window, day.enough)
+    net = s.window_mean(returns[:, 0], t, 15, day.enough)
+    gross = s.window_mean(np.abs(returns[max(0, t - 14) : t + 1, 0]), min(t, 14), 15, day.enough)
     out[18] = net / gross if gross > 0 else NAN
-    out[19], out[20] = s.correlations(returns, t, day.window, day.redundant)
+    out[19], out[20] = s.correlations(returns, t, day.window, day.redundant, day.enough, day.series_share)
     out[21] = _held_return(bars, held, t, 3, LAG_5) - _held_return(bars, held, t, 6, LAG_5)
     out[22] = _held_return(bars, held, t, 2, LAG_5) - _held_return(bars, held, t, 1, LAG_5)
     out[23] = s.weighted_mean(technique_scores[0], technique)
-    out[24] = _window_range(bars[:, 0], t, 15)
+    out[24] = _window_range(bars[:, 0], t, 15, day.enough)
 
 
 @njit(cache=True, error_model="numpy")
@@ -354,7 +356,7 @@ def _held_return(bars, held, t, i, lag):
 
 
 @njit(cache=True, error_model="numpy")
-def _window_range(bars, t, n):
+def _window_range(bars, t, n, enough):
     """(Highest high - lowest low) / close of the ``n`` bars ending at ``t``; a close stands in for a lacking bound."""
     high = -math.inf
     low = math.inf
@@ -365,7 +367,7 @@ def _window_range(bars, t, n):
             count += 1
             high = max(high, price if math.isnan(bars[i, HIGH]) else max(bars[i, HIGH], price))
             low = min(low, price if math.isnan(bars[i, LOW]) else min(bars[i, LOW], price))
-    return (high - low) / bars[t, CLOSE] if count >= s.ENOUGH * n and bars[t, CLOSE] > 0 else NAN
+    return (high - low) / bars[t, CLOSE] if count >= enough * n and bars[t, CLOSE] > 0 else NAN
 
 
 @njit(cache=True, error_model="numpy")
@@ -389,7 +391,8 @@ def _verdict(price, day, carried, technique, technique_scores, row, t):
     for i in range(N_COMPONENTS):
         spoke += 0.0 if math.isnan(parts[i]) else day.weights[i]
     spread = s.dispersion(parts)
-    agreement = 0.1 if math.isnan(spread) else max(1.0 - spread, 0.0)
-    steady = 0.1 if math.isnan(row[TIMEFRAME_AT + 15]) else row[TIMEFRAME_AT + 15]
+    agreement = day.confidence_floor if math.isnan(spread) else max(1.0 - spread, 0.0)
+    steady = day.confidence_floor if math.isnan(row[TIMEFRAME_AT + 15]) else row[TIMEFRAME_AT + 15]
+    share = day.steadiness_share
     warm = not math.isnan(row[EMA_AT + 3]) and not math.isnan(row[PIVOT_AT]) and known == N_SERIES
-    return min(max(total, -1.0), 1.0), min(spoke, 1.0) * (0.5 * steady + 0.5 * agreement), 2 if warm else 1
+    return min(max(total, -1.0), 1.0), min(spoke, 1.0) * (share * steady + (1.0 - share) * agreement), 2 if warm else 1

@@ -16,6 +16,7 @@ from mr_platform.features.c1_triple_straddle.scores import dispersion, weighted_
 from mr_platform.features.component import HEALTH, ComponentOutput, SessionStart
 from mr_platform.features.memory import DailyContext
 from mr_platform.features.series import CLOSE, LAGS, SERIES, SessionSeries
+from mr_platform.parameters.objects import defaults
 from mr_platform.parameters.triple_straddle import TripleStraddleParameters
 
 Floats = NDArray[np.float64]
@@ -92,9 +93,10 @@ def analyze_symmetric_straddles(
     *,
     previous: DailyContext | None = None,
     history: Sequence[DailyContext] = (),
+    parameters: TripleStraddleParameters | None = None,
 ) -> TripleStraddleResult:
     """C1 over a session's series up to their last minute, at ``dte`` calendar days for the learned weights."""
-    component = TripleStraddle()
+    component = TripleStraddle(parameters or defaults(TripleStraddleParameters))
     m = market_data.minutes.size
     _at_least_one_bar(m)
     day = SessionStart(
@@ -115,7 +117,11 @@ def analyze_symmetric_straddles(
 
 
 def apply_rolling_straddle_technical_analysis(
-    straddle_prices: Floats, *, dte: int, previous: DailyContext | None = None
+    straddle_prices: Floats,
+    *,
+    dte: int,
+    previous: DailyContext | None = None,
+    parameters: TripleStraddleParameters | None = None,
 ) -> TechnicalScores:
     """The three techniques on one straddle's bars [M, 5] (open, high, low, close, volume) from the session's open.
 
@@ -138,7 +144,7 @@ def apply_rolling_straddle_technical_analysis(
         strikes=np.zeros((m, 3), np.int64),
         forward=np.full(m, np.nan),
     )
-    found = analyze_symmetric_straddles(series, dte, previous=previous).features
+    found = analyze_symmetric_straddles(series, dte, previous=previous, parameters=parameters).features
     return TechnicalScores(
         ema=found["c1_ema_score_atm"],
         vwap=found["c1_vwap_score_atm"],
@@ -160,9 +166,9 @@ def learn_dte_specific_weights(
             place="learn_dte_specific_weights",
             remedy="give one return a component and session, NaN where a component made no calls",
         )
-    rule = (parameters or TripleStraddleParameters()).component_learning
-    start = np.full(len(COMPONENTS), 1.0 / len(COMPONENTS))
-    weights = learned_weights(start, dte, days, returns, rule)
+    settings = parameters or defaults(TripleStraddleParameters)
+    rule = settings.component_learning
+    weights = learned_weights(dte, days, returns, rule, settings.performance)
     return OptimalWeights(
         dte=dte,
         weights=dict(zip(COMPONENTS, weights.tolist(), strict=True)),
@@ -171,13 +177,17 @@ def learn_dte_specific_weights(
     )
 
 
-def integrate_multi_timeframe_analysis(timeframe_data: Sequence[TimeframeReading]) -> WeightedScore:
+def integrate_multi_timeframe_analysis(
+    timeframe_data: Sequence[TimeframeReading], *, parameters: TripleStraddleParameters | None = None
+) -> WeightedScore:
     """Timeframes weighed by weight and quality; a timeframe without a score is left out, NaN when none has one."""
+    settings = parameters or defaults(TripleStraddleParameters)
     scores = np.array([one.score for one in timeframe_data])
     spread = dispersion(scores)
+    confidence = np.clip(1.0 - spread / settings.confidence_spread, settings.confidence_floor, 1.0)
     return WeightedScore(
         score=float(weighted_mean(scores, np.array([one.weight * one.quality for one in timeframe_data]))),
-        confidence=float("nan") if np.isnan(spread) else float(np.clip(1.0 - spread / 2.0, 0.1, 1.0)),
+        confidence=float("nan") if np.isnan(spread) else float(confidence),
     )
 
 

@@ -7,17 +7,17 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mr_platform.parameters.triple_straddle import WeightLearning
+from mr_platform.parameters.triple_straddle import PerformanceScore, WeightLearning
 
 Floats = NDArray[np.float64]
 _SESSIONS_A_YEAR = 252
 
 
-def performance(returns: Floats) -> float:
-    """0.35 Sharpe + 0.25 (1 + max drawdown) + 0.20 hit rate + 0.20 min(profit factor, 5) / 5 of session returns.
+def performance(returns: Floats, score: PerformanceScore) -> float:
+    """Sharpe, 1 + max drawdown, hit rate and min(profit factor, cap) / cap of session returns, weighted.
 
     ``returns`` [n] are log returns of one part's calls, NaN where it made none. Sharpe is annualised (0 for a constant
-    series), the drawdown negative, the profit factor 5 without a loss. NaN for fewer than two sessions.
+    series), the drawdown negative, the profit factor at its cap without a loss. NaN for fewer than two sessions.
     """
     known = returns[np.isfinite(returns)]
     if known.size < 2:
@@ -27,43 +27,41 @@ def performance(returns: Floats) -> float:
     equity = np.exp(np.concatenate(([0.0], np.cumsum(known))))
     drawdown = float((equity / np.maximum.accumulate(equity) - 1.0).min())
     gains, losses = known[known > 0].sum(), -known[known < 0].sum()
-    factor = 5.0 if losses == 0 else min(gains / losses, 5.0)
+    cap = score.profit_factor_cap
+    factor = cap if losses == 0 else min(gains / losses, cap)
+    w = score.weights
     return (
-        0.35 * float(sharpe) + 0.25 * (1.0 + drawdown) + 0.20 * float((known > 0).mean()) + 0.20 * float(factor) / 5.0
+        w[0] * float(sharpe) + w[1] * (1.0 + drawdown) + w[2] * float((known > 0).mean()) + w[3] * float(factor) / cap
     )
 
 
-def same_dte_share(dte: int) -> float:
-    """Weight of sessions at the same DTE against all sessions: 0.80 to 3 days, 0.50 to 15, 0.30 beyond."""
-    if dte <= 3:
-        return 0.80
-    return 0.50 if dte <= 15 else 0.30
-
-
-def learned_weights(start: Floats, dte: int, session_dte: Floats, returns: Floats, rule: WeightLearning) -> Floats:
+def learned_weights(
+    dte: int, session_dte: Floats, returns: Floats, rule: WeightLearning, score: PerformanceScore
+) -> Floats:
     """Weights for a session at ``dte`` from earlier sessions, summing to 1.
 
-    ``start`` [n] weights without experience; ``session_dte`` [sessions] and ``returns`` [sessions, n], oldest first.
+    ``session_dte`` [sessions] and ``returns`` [sessions, n], oldest first.
     Each part's performance blends the same-DTE window with the all-days window (either alone when the other is shorter
     than ``least_sessions``); negative performance earns no share, nor does the weaker of two redundant parts. The
-    weights then walk from ``start`` towards the shares, one step for each session beyond the least, ``longest_walk`` at
-    most: the same history gives the same weights, and short histories stay near the start.
+    weights then walk from the start weights towards the shares, one step for each session beyond the least,
+    ``longest_walk`` at most: the same history gives the same weights, and short histories stay near the start.
     """
+    start = np.array(rule.start)
     every = returns[-rule.all_days :]
     if every.shape[0] < rule.least_sessions:
-        return start.copy()
+        return start
     same = returns[session_dte == dte][-rule.same_dte :]
-    scores = np.array([performance(column) for column in every.T])
+    scores = np.array([performance(column, score) for column in every.T])
     if same.shape[0] >= rule.least_sessions:
-        share = same_dte_share(dte)
-        near = np.array([performance(column) for column in same.T])
+        share = score.same_dte_share(dte)
+        near = np.array([performance(column, score) for column in same.T])
         scores = np.where(np.isfinite(near), share * near + (1.0 - share) * scores, scores)
     scores = np.where(np.isfinite(scores), np.maximum(scores, 0.0), 0.0)
     scores[_redundant(every, scores, rule.redundant)] = 0.0
     if scores.sum() <= 0.0:
-        return start.copy()
+        return start
     target = scores / scores.sum()
-    weights = start.copy()
+    weights = start
     for _ in range(min(every.shape[0] - rule.least_sessions + 1, rule.longest_walk)):
         low = np.maximum(weights - rule.largest_step, rule.low)
         high = np.minimum(weights + rule.largest_step, rule.high)

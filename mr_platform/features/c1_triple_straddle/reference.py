@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mr_platform.features.c1_triple_straddle.catalogue import features
+from mr_platform.features.c1_triple_straddle.catalogue import TIMEFRAMES, features
 from mr_platform.features.c1_triple_straddle.reference_windows import (
     age,
     correlation_of_pairs,
@@ -80,9 +80,10 @@ def _session(
     verdict[np.isnan(price[:, 0])] = np.nan
     spoke = np.minimum(np.where(np.isfinite(parts), day.weights, 0).sum(axis=1), 1)
     spread = _dispersion(parts)
-    agreement = np.where(np.isnan(spread), 0.1, np.maximum(1 - spread, 0))
+    agreement = np.where(np.isnan(spread), day.confidence_floor, np.maximum(1 - spread, 0))
     steady = columns["timeframe_confidence_atm"]
-    sure = spoke * (0.5 * np.where(np.isnan(steady), 0.1, steady) + 0.5 * agreement)
+    steady = np.where(np.isnan(steady), day.confidence_floor, steady)
+    sure = spoke * (day.steadiness_share * steady + (1 - day.steadiness_share) * agreement)
     warm = np.isfinite(columns["ema_deviation_atm_200"]) & np.isfinite(pivot_scores[:, 0])
     warm &= np.isfinite(price).all(axis=1)
     unknown = np.isnan(verdict)
@@ -101,7 +102,7 @@ def _ema_columns(price: Floats, day: DayConstants, carried: Carried, out: Column
             ],
             axis=1,
         )
-        parts = _order_parts(price[:, i], e)
+        parts = _order_parts(price[:, i], e, day)
         scores[:, i] = weighted(parts, day.ema_weights)
         if i >= 3:
             continue
@@ -126,13 +127,13 @@ def _ema_columns(price: Floats, day: DayConstants, carried: Carried, out: Column
     return scores
 
 
-def _order_parts(price: Floats, e: Floats) -> Floats:
+def _order_parts(price: Floats, e: Floats, day: DayConstants) -> Floats:
     """Short, medium, long and trend score [M, 4]."""
     ladder = np.column_stack([price, e])
     parts = []
     for j in range(3):
         first, second, third = ladder[:, j], ladder[:, j + 1], ladder[:, j + 2]
-        found = 0.5 * np.sign(first - second)
+        found = day.ema_weak * np.sign(first - second)
         found = np.where((first > second) & (second > third), 1.0, found)
         found = np.where((first < second) & (second < third), -1.0, found)
         parts.append(np.where(np.isnan(first + second + third), np.nan, found))
@@ -184,14 +185,14 @@ def _vwap_columns(bars: Floats, underlying: Floats, day: DayConstants, out: Colu
         count = windows(enough, day.window, 0.0).sum(axis=1)
         value = windows(np.where(both[:, i], p * volume[:, i], 0.0), day.window, 0.0)
         traded = windows(np.where(both[:, i], volume[:, i], 0.0), day.window, 0.0)
-        rolling = np.where(count >= 0.8 * day.window, _vwap(total(value), total(traded)), np.nan)
+        rolling = np.where(count >= day.enough * day.window, _vwap(total(value), total(traded)), np.nan)
         for kind, level in (("session", session[:, i]), ("previous", previous[:, i]), ("week", week[:, i])):
             out[f"vwap_deviation_{a}_{kind}"] = _relative(p, level)
         out[f"vwap_deviation_{a}_rolling_20"] = _relative(p, rolling)
         out[f"vwap_score_{a}"] = scores[:, i]
         gap = p - session[:, i]
         gap = np.where(np.abs(gap) <= FLAT * session[:, i], 0.0, gap)
-        spread = std_of(gap, day.window)
+        spread = std_of(gap, day.window, day.enough)
         out[f"vwap_band_position_{a}"] = np.where(spread > FLAT * p, gap / spread, np.nan)
         out[f"vwap_slope_{a}_15"] = np.where(np.isnan(p), np.nan, session[:, i] / lagged(session[:, i], 15) - 1)
         if i == 0:
@@ -204,7 +205,7 @@ def _vwap_columns(bars: Floats, underlying: Floats, day: DayConstants, out: Colu
             out["vwap_cross_age_atm"] = age(np.sign(gap))
             traded = volume[:, 0]
             mean = np.cumsum(np.nan_to_num(traded)) / np.cumsum(np.isfinite(traded))
-            recent = mean_of(traded, day.window)
+            recent = mean_of(traded, day.window, day.enough)
             pace = np.log(recent / mean)
             out["vwap_volume_pace_atm_20"] = np.where((recent > 0) & np.isfinite(p), pace, np.nan)
     if day.future:
@@ -229,9 +230,9 @@ def _levels(hlc: Sequence[float]) -> Floats:
     )
 
 
-def _ladder(price: Floats, levels: Floats) -> Floats:
+def _ladder(price: Floats, levels: Floats, day: DayConstants) -> Floats:
     """Score among the levels: the number of levels below the price picks it."""
-    steps = np.array([-1.0, -0.8, -0.6, -0.3, 0.3, 0.6, 0.8, 1.0])
+    steps = np.concatenate([-day.pivot_steps[::-1], day.pivot_steps])
     found = steps[(price[:, None] > levels).sum(axis=1)]
     return np.where(np.isnan(price) | np.isnan(levels[3]), np.nan, found)
 
@@ -243,7 +244,7 @@ def _pivot_columns(bars: Floats, underlying: Floats, day: DayConstants, out: Col
     for i in range(9):
         p = price[:, i]
         levels = _levels(day.previous_hlc[i])
-        scores[:, i] = _ladder(p, levels)
+        scores[:, i] = _ladder(p, levels, day)
         if i >= 3:
             continue
         a = ASSETS[i]
@@ -307,7 +308,7 @@ def _timeframe_columns(
     for i, a in enumerate(ASSETS):
         p = price[:, i]
         scores, weights = [], []
-        for k, n in enumerate(day.timeframes.tolist()):
+        for k, (n, named) in enumerate(zip(day.timeframes.tolist(), TIMEFRAMES, strict=True)):
             e = np.stack(
                 [
                     live_ema(p, n, span, carried.slow_ema[i, k, j], carried.slow_bars[i, k, j], day.n_bars)
@@ -315,30 +316,32 @@ def _timeframe_columns(
                 ],
                 axis=1,
             )
-            typical = mean_of(p, n)
+            typical = mean_of(p, n, day.enough)
             three = np.column_stack(
                 [
-                    weighted(_order_parts(p, e), day.ema_weights),
+                    weighted(_order_parts(p, e, day), day.ema_weights),
                     _steps(_relative(typical, session_vwap[:, i]), day),
-                    _ladder(typical, _levels(day.previous_hlc[i])),
+                    _ladder(typical, _levels(day.previous_hlc[i]), day),
                 ]
             )
             scores.append(np.where(np.isnan(p), np.nan, weighted(three, technique)))
-            weights.append(day.timeframe_weights[k] * quality(p, bars[:, i, VOLUME], n))
+            weights.append(day.timeframe_weights[k] * quality(p, bars[:, i, VOLUME], n, day.quality_weights))
             if i == 0:
-                out[f"timeframe_score_atm_{n}"] = scores[-1]
-                reading = quality(p, bars[:, i, VOLUME], n)
-                out[f"timeframe_quality_atm_{n}"] = np.where(np.isnan(p), np.nan, reading)
-                out[f"timeframe_return_atm_{n}"] = np.log(p / held[:, 0, 1 + k])
+                out[f"timeframe_score_atm_{named}"] = scores[-1]
+                reading = quality(p, bars[:, i, VOLUME], n, day.quality_weights)
+                out[f"timeframe_quality_atm_{named}"] = np.where(np.isnan(p), np.nan, reading)
+                out[f"timeframe_return_atm_{named}"] = np.log(p / held[:, 0, 1 + k])
         together = np.column_stack(scores)
         out[f"timeframe_weighted_score_{a}"] = weighted(together, np.column_stack(weights))
         if i == 0:
-            out["timeframe_confidence_atm"] = np.clip(1 - _dispersion(together) / 2, 0.1, 1)
+            out["timeframe_confidence_atm"] = np.clip(
+                1 - _dispersion(together) / day.confidence_spread, day.confidence_floor, 1
+            )
             out["timeframe_alignment_atm"] = weighted(np.sign(together), np.ones(4))
-    out["timeframe_volatility_atm_20"] = std_of(returns[:, 0], day.window)
-    gross = mean_of(np.abs(returns[:, 0]), 15)
-    out["timeframe_efficiency_atm_15"] = np.where(gross > 0, mean_of(returns[:, 0], 15) / gross, np.nan)
-    both = correlation_of_pairs(returns, day.window, day.redundant)
+    out["timeframe_volatility_atm_20"] = std_of(returns[:, 0], day.window, day.enough)
+    gross = mean_of(np.abs(returns[:, 0]), 15, day.enough)
+    out["timeframe_efficiency_atm_15"] = np.where(gross > 0, mean_of(returns[:, 0], 15, day.enough) / gross, np.nan)
+    both = correlation_of_pairs(returns, day)
     out["timeframe_correlation_20"], out["timeframe_redundancy_20"] = both
     five = np.log(price / held[:, :, 2])
     out["timeframe_leg_imbalance_atm_5"] = five[:, 3] - five[:, 6]
@@ -347,4 +350,4 @@ def _timeframe_columns(
     count = windows(np.isfinite(high).astype(float), 15, 0.0).sum(axis=1)
     top = windows(np.nan_to_num(high, nan=-np.inf), 15, -np.inf).max(axis=1)
     bottom = windows(np.nan_to_num(low, nan=np.inf), 15, np.inf).min(axis=1)
-    out["timeframe_range_atm_15"] = np.where(count >= 12, (top - bottom) / price[:, 0], np.nan)
+    out["timeframe_range_atm_15"] = np.where(count >= day.enough * 15, (top - bottom) / price[:, 0], np.nan)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mr_platform.features.c1_triple_straddle.state import DayConstants
+
 Floats = NDArray[np.float64]
 
 
@@ -56,19 +58,19 @@ def total(view: Floats) -> Floats:
     return np.asarray(np.cumsum(np.where(np.isfinite(view), view, 0.0), axis=1)[:, -1])
 
 
-def mean_of(values: Floats, n: int) -> Floats:
-    """Mean over ``n`` bars; NaN with fewer than 80 % of them."""
+def mean_of(values: Floats, n: int, enough: float) -> Floats:
+    """Mean over ``n`` bars; NaN with a smaller share of them than ``enough``."""
     view = windows(values, n, np.nan)
     count = np.isfinite(view).sum(axis=1)
-    return np.where(count >= 0.8 * n, total(view) / count, np.nan)
+    return np.where(count >= enough * n, total(view) / count, np.nan)
 
 
-def std_of(values: Floats, n: int) -> Floats:
-    """Population standard deviation over ``n`` bars; NaN with fewer than 80 % of them."""
+def std_of(values: Floats, n: int, enough: float) -> Floats:
+    """Population standard deviation over ``n`` bars; NaN with a smaller share of them than ``enough``."""
     view = windows(values, n, np.nan)
     count = np.isfinite(view).sum(axis=1)
-    square = total((view - mean_of(values, n)[:, None]) ** 2)
-    return np.where(count >= 0.8 * n, np.sqrt(square / count), np.nan)
+    square = total((view - mean_of(values, n, enough)[:, None]) ** 2)
+    return np.where(count >= enough * n, np.sqrt(square / count), np.nan)
 
 
 def weighted(scores: Floats, weights: Floats) -> Floats:
@@ -91,25 +93,26 @@ def age(side: Floats) -> Floats:
     return out
 
 
-def quality(price: Floats, volume: Floats, n: int) -> Floats:
-    """.4 (1 - missing) + .3 / (1 + CV) + .3 (1 - share without volume) over ``n`` bars."""
+def quality(price: Floats, volume: Floats, n: int, weights: Floats) -> Floats:
+    """Presence, 1 / (1 + CV) and share of bars with volume over ``n`` bars, under ``weights`` [3]."""
     view = windows(price, n, np.nan)
     count = np.isfinite(view).sum(axis=1)
     mean = np.nansum(view, axis=1) / count
     square = np.nansum((view - mean[:, None]) ** 2, axis=1) / count
     steadiness = np.where(count >= 2, 1 / (1 + np.sqrt(square) / mean), 0.0)
     traded = (windows(volume, n, np.nan) > 0).sum(axis=1)
-    return np.asarray(0.4 * count / n + 0.3 * steadiness + 0.3 * traded / n)
+    return np.asarray(weights[0] * count / n + weights[1] * steadiness + weights[2] * traded / n)
 
 
-def correlation_of_pairs(returns: Floats, n: int, redundant: float) -> tuple[Floats, Floats]:
-    """Mean pairwise correlation and share of pairs beyond ``redundant`` over ``n`` bars, each [M]."""
+def correlation_of_pairs(returns: Floats, day: DayConstants) -> tuple[Floats, Floats]:
+    """Mean pairwise correlation and share of redundant pairs over the day's window, each [M]."""
     m, count = returns.shape
+    n = day.window
     mean, share = np.full(m, np.nan), np.full(m, np.nan)
-    spread = np.column_stack([std_of(returns[:, i], n) for i in range(count)])
+    spread = np.column_stack([std_of(returns[:, i], n, day.enough) for i in range(count)])
     for t in range(m):
         usable = np.flatnonzero(spread[t] > 0)
-        if usable.size < 0.6 * count:
+        if usable.size < day.series_share * count:
             continue
         part = returns[max(0, t - n + 1) : t + 1, usable]
         found = []
@@ -123,5 +126,5 @@ def correlation_of_pairs(returns: Floats, n: int, redundant: float) -> tuple[Flo
                     found.append((x @ y) / size)
         if found:
             mean[t] = np.mean(found)
-            share[t] = np.mean(np.abs(found) > redundant)
+            share[t] = np.mean(np.abs(found) > day.redundant)
     return mean, share

@@ -1,6 +1,7 @@
 """Compiled scalar pieces of C1: the scores of one price against its EMAs, VWAP and pivots, and window statistics.
 
-NaN in, NaN out. Windows are summed afresh in a fixed order: a tick then gives the very bits of a batch.
+NaN in, NaN out. Windows are summed afresh in a fixed order: a tick then gives the very bits of a batch. ``enough`` is
+the share of a window's bars that must be there, bars before the open counting as missing.
 """
 # mypy: disable-error-code="no-any-return"
 
@@ -13,9 +14,6 @@ from numba import njit
 
 from mr_platform.features.c1_triple_straddle.state import Floats
 
-ENOUGH = 0.8
-"""Share of a window's bars that must be there; bars before the open count as missing."""
-
 
 @njit(cache=True, error_model="numpy")
 def sign(x: float) -> float:
@@ -24,15 +22,15 @@ def sign(x: float) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def order_score(first: float, second: float, third: float) -> float:
-    """1 when first > second > third, -1 when reversed, else half the sign of first - second."""
+def order_score(first: float, second: float, third: float, weak: float) -> float:
+    """1 when first > second > third, -1 when reversed, else ``weak`` with the sign of first - second."""
     if math.isnan(first) or math.isnan(second) or math.isnan(third):
         return math.nan
     if first > second > third:
         return 1.0
     if first < second < third:
         return -1.0
-    return 0.5 * sign(first - second)
+    return weak * sign(first - second)
 
 
 @njit(cache=True, error_model="numpy")
@@ -67,11 +65,11 @@ def dispersion(scores: Floats) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def ema_parts(price: float, ema: Floats, parts: Floats) -> None:
+def ema_parts(price: float, ema: Floats, weak: float, parts: Floats) -> None:
     """Short, medium, long and trend score into ``parts`` [4]."""
-    parts[0] = order_score(price, ema[0], ema[1])
-    parts[1] = order_score(ema[0], ema[1], ema[2])
-    parts[2] = order_score(ema[1], ema[2], ema[3])
+    parts[0] = order_score(price, ema[0], ema[1], weak)
+    parts[1] = order_score(ema[0], ema[1], ema[2], weak)
+    parts[2] = order_score(ema[1], ema[2], ema[3], weak)
     parts[3] = sign(ema[2] - ema[3]) if not math.isnan(ema[2] - ema[3]) else math.nan
 
 
@@ -101,43 +99,32 @@ def pivot_levels(high: float, low: float, close: float, levels: Floats) -> None:
 
 
 @njit(cache=True, error_model="numpy")
-def ladder_score(price: float, levels: Floats) -> float:
-    """Above R3 1, R2 .8, R1 .6, PP .3; above S1 -.3, S2 -.6, S3 -.8; else -1."""
+def ladder_score(price: float, levels: Floats, steps: Floats) -> float:
+    """``steps`` [4] above PP, R1, R2 and R3; mirrored not above PP, S1, S2 and S3."""
     if math.isnan(price) or math.isnan(levels[3]):
         return math.nan
-    if price > levels[6]:
-        return 1.0
-    if price > levels[5]:
-        return 0.8
-    if price > levels[4]:
-        return 0.6
-    if price > levels[3]:
-        return 0.3
-    if price > levels[2]:
-        return -0.3
-    if price > levels[1]:
-        return -0.6
-    if price > levels[0]:
-        return -0.8
-    return -1.0
+    beyond = 0
+    for i in range(7):
+        beyond += price > levels[i]
+    return steps[beyond - 4] if beyond >= 4 else -steps[3 - beyond]
 
 
 @njit(cache=True, error_model="numpy")
-def window_mean(values: Floats, t: int, n: int) -> float:
-    """Mean of the finite values of the ``n`` bars ending at ``t``; NaN with fewer than 80 %."""
+def window_mean(values: Floats, t: int, n: int, enough: float) -> float:
+    """Mean of the finite values of the ``n`` bars ending at ``t``; NaN with too few."""
     total = 0.0
     count = 0
     for i in range(max(0, t - n + 1), t + 1):
         if not math.isnan(values[i]):
             total += values[i]
             count += 1
-    return total / count if count >= ENOUGH * n else math.nan
+    return total / count if count >= enough * n else math.nan
 
 
 @njit(cache=True, error_model="numpy")
-def window_std(values: Floats, t: int, n: int) -> float:
-    """Population standard deviation of the ``n`` bars ending at ``t``; NaN with fewer than 80 %."""
-    mean = window_mean(values, t, n)
+def window_std(values: Floats, t: int, n: int, enough: float) -> float:
+    """Population standard deviation of the ``n`` bars ending at ``t``; NaN with too few."""
+    mean = window_mean(values, t, n, enough)
     if math.isnan(mean):
         return math.nan
     square = 0.0
@@ -150,8 +137,8 @@ def window_std(values: Floats, t: int, n: int) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def window_vwap(price: Floats, volume: Floats, t: int, n: int) -> float:
-    """Volume-weighted price of the ``n`` bars ending at ``t``; NaN with fewer than 80 % or without volume."""
+def window_vwap(price: Floats, volume: Floats, t: int, n: int, enough: float) -> float:
+    """Volume-weighted price of the ``n`` bars ending at ``t``; NaN with too few or without volume."""
     value = 0.0
     total = 0.0
     count = 0
@@ -160,12 +147,12 @@ def window_vwap(price: Floats, volume: Floats, t: int, n: int) -> float:
             value += price[i] * volume[i]
             total += volume[i]
             count += 1
-    return value / total if count >= ENOUGH * n and total > 0 else math.nan
+    return value / total if count >= enough * n and total > 0 else math.nan
 
 
 @njit(cache=True, error_model="numpy")
-def quality(price: Floats, volume: Floats, t: int, n: int) -> float:
-    """.4 (1 - missing) + .3 / (1 + CV) + .3 (1 - share of bars without volume) over the ``n`` bars ending at ``t``.
+def quality(price: Floats, volume: Floats, t: int, n: int, weights: Floats) -> float:
+    """Presence, 1 / (1 + CV) and share of bars with volume over the ``n`` bars ending at ``t``, under ``weights`` [3].
 
     Bars before the open are missing. Without two prices CV says nothing and its part is 0.
     """
@@ -187,15 +174,17 @@ def quality(price: Floats, volume: Floats, t: int, n: int) -> float:
             if not math.isnan(price[i]):
                 square += (price[i] - mean) ** 2
         steadiness = 1.0 / (1.0 + math.sqrt(square / count) / mean)
-    return 0.4 * count / n + 0.3 * steadiness + 0.3 * traded / n
+    return weights[0] * count / n + weights[1] * steadiness + weights[2] * traded / n
 
 
 @njit(cache=True, error_model="numpy")
-def correlations(returns: Floats, t: int, n: int, redundant: float) -> tuple[float, float]:
+def correlations(
+    returns: Floats, t: int, n: int, redundant: float, enough: float, series_share: float
+) -> tuple[float, float]:
     """Mean pairwise correlation and share of pairs beyond ``redundant`` over the ``n`` bars ending at ``t``.
 
-    A series that is constant or lacks more than 20 % of the bars drops out; fewer than 60 % of the series left give
-    NaN. A pair uses the bars that both have.
+    A series that is constant or lacks too many bars drops out; fewer than ``series_share`` of the series left give NaN.
+    A pair uses the bars that both have.
     """
     series = returns.shape[1]
     first = max(0, t - n + 1)
@@ -218,11 +207,11 @@ def correlations(returns: Floats, t: int, n: int, redundant: float) -> tuple[flo
             if not math.isnan(centred[a, i]):
                 centred[a, i] -= mean
                 squares[a] += centred[a, i] ** 2
-        if counts[a] < ENOUGH * n or squares[a] <= 0.0:
+        if counts[a] < enough * n or squares[a] <= 0.0:
             counts[a] = -1
         else:
             left += 1
-    if left < 0.6 * series:
+    if left < series_share * series:
         return math.nan, math.nan
     total = 0.0
     beyond = 0

@@ -30,15 +30,23 @@ class DayConstants(NamedTuple):
     n_bars: int
     spans: NDArray[np.int64]
     ema_weights: Floats
+    ema_weak: float
     confluence: float
     vwap_cuts: Floats
     vwap_scores: Floats
     bands: Floats
     future_weights: Floats
+    pivot_steps: Floats
     cpr_narrow: float
     cpr_scores: Floats
     timeframes: NDArray[np.int64]
+    quality_weights: Floats
+    confidence_spread: float
+    confidence_floor: float
+    steadiness_share: float
     window: int
+    enough: float
+    series_share: float
     redundant: float
     technique: Floats
     weights: Floats

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 
 from mr_platform.parameters.declaration import Declarations, Parameter, RecordTable, TableColumn, TableShape
-from mr_platform.parameters.declarations.consumers import DATA_RULES, EVALUATION, HEALTH
+from mr_platform.parameters.declarations.consumers import DATA_RULES, EVALUATION, HEALTH, MODELS
 from mr_platform.parameters.declarations.layouts import OFF, ON, record_sheet, titled_sheet
 from mr_platform.parameters.expressions import EXPRESSION
 from mr_platform.parameters.values import BOOL, FLOAT, INT, TEXT, Choice, Pattern, Value
@@ -124,7 +124,7 @@ _FRAMEWORK = (
     _row("cross_validation_folds", INT, 10, "folds", "folds of plain cross-validation", EVALUATION, low=2, high=50),
     _row("out_of_sample_testing", BOOL, ON, "", "sessions are held out for the last test", EVALUATION),
     _row("statistical_significance", FLOAT, 0.95, "probability",
-         "level of the intervals reported", EVALUATION, low=0.5, high=0.999),
+         "level of the intervals reported", MODELS, "learning.evaluation.interval", low=0.51, high=0.999),
     _row("hypothesis_testing", BOOL, ON, "", "skill is tested against none", EVALUATION),
     _row("performance_benchmarking", BOOL, ON, "", "baselines stand beside the model", EVALUATION),
 )

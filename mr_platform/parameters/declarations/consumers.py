@@ -19,6 +19,8 @@ MASTER_INTEGRATION = planned("features/c8_master_integration")
 
 # The workbook's own 18 regimes, and what keeps them from flickering
 WORKBOOK_REGIMES = live("regimes/master_regime_analysis")
+MASTER_ANSWER = live("regimes/master_regime_analysis")
+ANSWERS = live("stations/answers")
 REGIME_PICTURES = planned("serving/regime_pictures")
 REGIME_FORMATION = planned("regimes/workbook_formation")
 REGIME_SPELLS = planned("regimes/workbook_spells")
@@ -31,6 +33,7 @@ COMPONENT_WEIGHTS = planned("regimes/adaptive_learning_weights")
 POSITIONS = planned("regimes/position_recommendations")
 
 # Learning
+MODELS = live("models")
 ENSEMBLE = planned("learning/ensemble")
 CALIBRATION = planned("learning/calibration")
 RETRAINING = planned("learning/retraining")

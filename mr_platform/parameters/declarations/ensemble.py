@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from mr_platform.parameters.declaration import Declarations, Parameter
-from mr_platform.parameters.declarations.consumers import CALIBRATION, ENSEMBLE
+from mr_platform.parameters.declarations.consumers import CALIBRATION, ENSEMBLE, MODELS
 from mr_platform.parameters.declarations.layouts import ON, titled_sheet
 from mr_platform.parameters.values import BOOL, FLOAT, INT, Choice
 
@@ -37,7 +37,8 @@ _CALIBRATION = (
     _row("temperature_scaling", FLOAT, 1.2, "temperature",
          "divisor of the logits before the softmax", CALIBRATION, low=0.1, high=10),
     _row("binning_strategy", BINNING, "ADAPTIVE", "", "how reliability bins are cut", CALIBRATION),
-    _row("calibration_bins", INT, 20, "bins", "how many there are", CALIBRATION, low=2, high=100),
+    _row("calibration_bins", INT, 15, "bins", "how many there are",
+         MODELS, "learning.evaluation.calibration_bins", low=2, high=100),
     _row("confidence_floor", FLOAT, 0.6, "ratio", "confidences end here below", CALIBRATION, low=0, high=1),
     _row("confidence_ceiling", FLOAT, 0.99, "ratio", "and here above", CALIBRATION, low=0, high=1),
     _row("real_time_calibration", BOOL, ON, "", "the map follows new labels", CALIBRATION),

@@ -6,7 +6,9 @@ from functools import partial
 
 from mr_platform.parameters.declaration import Declarations, Parameter
 from mr_platform.parameters.declarations.consumers import (
+    ANSWERS,
     EVALUATION,
+    MASTER_ANSWER,
     NOISE_FILTER,
     REGIME_SPELLS,
     REGIME_TRANSITIONS,
@@ -25,14 +27,16 @@ _STABILITY = (
          "a regime holds at least so long before another may follow", REGIME_SPELLS, low=15, high=120),
     _row("maximum_regime_duration", INT, 240, "minutes",
          "a regime that held so long is put to the test again", REGIME_SPELLS, low=120, high=480),
-    _row("transition_cooldown", INT, 10, "minutes",
-         "no second transition so soon after one", REGIME_TRANSITIONS, low=5, high=30),
+    # default of the definition of C8, as for the gate below; the workbook's own are 10 and 0.45
+    _row("transition_cooldown", INT, 5, "minutes",
+         "no second transition so soon after one", ANSWERS, "transitions.cool_down_minutes", low=5, high=30),
     _row("confirmation_window", INT, 5, "minutes",
          "a new regime must hold so long to be confirmed", REGIME_SPELLS, low=3, high=15),
-    _row("confidence_threshold", FLOAT, 0.45, "ratio",
-         "least confidence at which a workbook regime is named", REGIME_SPELLS, low=0.3, high=0.7),
+    _row("confidence_threshold", FLOAT, 0.7, "ratio",
+         "least confidence at which a regime is answered, else there is no signal", MASTER_ANSWER, "signal.gate",
+         low=0.3, high=0.7),
     _row("high_confidence_threshold", FLOAT, 0.7, "ratio",
-         "confidence from which a regime counts as certain", REGIME_SPELLS, low=0.6, high=0.9),
+         "confidence from which a regime counts as certain", MASTER_ANSWER, "tactical.confident", low=0.6, high=0.9),
     _row("prediction_confidence", FLOAT, 0.6, "ratio",
          "confidence that a forecast needs to be used", EVALUATION, low=0.4, high=0.8),
     _row("hysteresis_buffer", FLOAT, 0.05, "ratio",

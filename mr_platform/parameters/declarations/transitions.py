@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from mr_platform.parameters.declaration import Declarations, Parameter, RecordTable, TableColumn
-from mr_platform.parameters.declarations.consumers import HEALTH, REGIME_TRANSITIONS
+from mr_platform.parameters.declarations.consumers import ANSWERS, HEALTH, REGIME_TRANSITIONS
 from mr_platform.parameters.declarations.layouts import OFF, ON, bounded_sheet, record_sheet
 from mr_platform.parameters.expressions import REGIME_PATTERN
 from mr_platform.parameters.values import BOOL, FLOAT, INT, TEXT, Choice
@@ -19,8 +19,10 @@ _row = partial(Parameter, "TransitionManagement")
 _MANAGEMENT = (
     _row("transition_detection_method", DETECTION_METHOD, "MULTI_FACTOR", "",
          "one score, several factors together, or a learned model", REGIME_TRANSITIONS),
-    _row("transition_confidence_required", FLOAT, 0.6, "ratio",
-         "least confidence at which a workbook transition is approved", REGIME_TRANSITIONS, low=0.4, high=0.85),
+    # default of the definition of C8; the workbook's own is 0.6
+    _row("transition_confidence_required", FLOAT, 0.7, "ratio",
+         "confidence from which a transition is confirmed, else it is tentative", ANSWERS, "transitions.gate",
+         low=0.4, high=0.85),
     _row("transition_lead_time", INT, 2, "minutes",
          "how long ahead a coming transition is announced", REGIME_TRANSITIONS, low=0, high=5),
     _row("validate_with_volume", BOOL, ON, "", "volume must support a transition", REGIME_TRANSITIONS),

@@ -1,0 +1,44 @@
+"""C4, implied-volatility skew: what IVSurfaceConfig lacks."""
+
+from __future__ import annotations
+
+from mr_platform.parameters.declaration import Declarations
+from mr_platform.parameters.declarations.consumers import IV_SKEW
+from mr_platform.parameters.declarations.filling import filling, floats, ints
+from mr_platform.parameters.values import FLOAT, INT
+
+# fmt: off
+_row = filling("IVSurfaceConfig", IV_SKEW, "iv_skew")
+_ROWS = (
+    _row("wing_deltas", floats(2), (0.10, 0.25), "delta", "deltas of the wings, the last the headline",
+         low=0.01, high=0.49),
+    _row("least_strikes", INT, 5, "strikes", "strikes with an IV that an expiry needs", low=3, high=50),
+    _row("reversal_points", ints(5), (50, 100, 200, 500, 1000), "index points",
+         "fixed distances of risk reversals", low=1, high=20_000),
+    _row("reversal_step", INT, 50, "index points",
+         "strike step those distances belong to; other symbols scale with theirs", low=1, high=1000),
+    _row("asymmetry_moneyness", FLOAT, 0.05, "log-moneyness over root of time",
+         "left and right of the smile are compared beyond this", low=0, high=1),
+    _row("iv_level_cuts", floats(6), (0.10, 0.25, 0.40, 0.60, 0.75, 0.90), "share",
+         "percentiles between the seven IV regimes", "level_cuts", low=0, high=1),
+    _row("percentile_least", INT, 30, "observations", "history that a percentile needs", low=2, high=1260),
+    _row("consistency", FLOAT, 0.8, "share",
+         "agreement of the two percentiles above which they count half each", low=0, high=1),
+    _row("consistency_count", INT, 100, "observations", "n / this is the confidence of a percentile otherwise",
+         low=1, high=10_000),
+    _row("iv_momentum_minutes", ints(4), (5, 15, 30, 60), "minutes", "spans of the momentum of IV and skew",
+         "momentum_minutes", low=1, high=375),
+    _row("skew_transition", FLOAT, 0.02, "per year", "change of skew that is a transition", low=0, high=1),
+    _row("atm_transition", FLOAT, 0.05, "per year", "change of ATM IV that is a transition", low=0, high=1),
+    _row("wing_transition", FLOAT, 0.03, "per year", "change of a wing's IV that is a transition", low=0, high=1),
+    _row("stock_typical_iv", FLOAT, 0.35, "per year",
+         "ATM IV of a symbol without one of its own, until one is learned", low=0.01, high=3),
+    _row("fear_cuts", floats(4), (0.15, 0.08, -0.03, -0.08), "per year",
+         "cuts of put less call skew, from extreme fear to extreme greed", low=-1, high=1),
+)
+# fmt: on
+
+
+def declarations() -> Declarations:
+    """Of C4."""
+    return Declarations(parameters=_ROWS)
