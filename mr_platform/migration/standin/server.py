@@ -44,13 +44,13 @@ class _Peer(TSocket):  # type: ignore[misc]
         raise TTransportException(TTransportException.NOT_OPEN, "broken off by the fault script")
 
     def hang_up(self) -> None:
+        """End the connection; the thread that answers on it closes the socket."""
         handle = self.handle
         if handle is not None:
             try:
                 handle.shutdown(socket.SHUT_RDWR)
             except OSError as error:
                 _LOG.debug("the peer had gone", extra={"fields": {"error": str(error)}})
-            self.close()
 
 
 class StandIn:
@@ -171,6 +171,7 @@ class StandIn:
             _LOG.debug("a connection ended", extra={"fields": {"error": str(error)}})
         finally:
             peer.hang_up()
+            peer.close()
             with self._lock:
                 self._peers.discard(peer)
 

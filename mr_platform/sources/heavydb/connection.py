@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from mr_platform import logs
 from mr_platform.errors import SourceError
-from mr_platform.sources.heavydb import statements
 from mr_platform.sources.heavydb.frames import TruncatedFrame, table_of
+from mr_platform.sources.heavydb.grammar import checked, is_chain, quoted
 from mr_platform.sources.heavydb.schema import ROW_ID, SourceColumn
 from mr_platform.sources.heavydb.settings import MAX_MESSAGE_BYTES, MAX_ROWS, HeavyDbSettings
 
@@ -79,30 +79,29 @@ class HeavyDb:
     def tables(self) -> list[str]:
         """The option-chain tables of the database, sorted."""
         names = self._call("get_tables", lambda client, session: client.get_tables(session))
-        return sorted(name for name in names if statements.is_chain(name))
+        return sorted(name for name in names if is_chain(name))
 
     def details(self, table: str) -> list[SourceColumn]:
         """The table's columns in order, without the server's own (rowid)."""
-        statements.quoted(table)
+        quoted(table)
         found = self._call("get_table_details", lambda client, session: client.get_table_details(session, table))
         return [_column(entry) for entry in found.row_desc if not entry.is_system and entry.col_name != ROW_ID]
 
     def epochs(self, table: str) -> tuple[int, ...]:
         """The table's epoch on each leaf: it grows with every write. Empty where this user may not see it."""
-        from heavydb.thrift.ttypes import TDBException
+        from thrift.Thrift import TApplicationException
 
         def ask(client: Client, session: str) -> tuple[int, ...]:
             known = {entry.table_name: entry.table_id for entry in client.get_tables_meta(session)}
             try:
                 found = client.get_table_epochs(session, self.settings.database_id, known.get(table, -1))
-            except TDBException as error:
-                if _session_lost(error):
-                    raise
-                _LOG.warning("no epochs", extra={"fields": {"table": table, "answer": error.error_msg}})
+            except TApplicationException as error:
+                # the protocol declares no error for this call: a refusal arrives as this one
+                _LOG.warning("no epochs", extra={"fields": {"table": table, "answer": error.message}})
                 return ()
             return tuple(entry.table_epoch for entry in sorted(found, key=lambda entry: entry.leaf_index or 0))
 
-        statements.quoted(table)
+        quoted(table)
         return self._call("get_table_epochs", ask)
 
     def arrow(self, sql: str) -> pa.Table:
@@ -114,7 +113,7 @@ class HeavyDb:
         from heavydb.common.ttypes import TDeviceType
         from heavydb.thrift.ttypes import TArrowTransport
 
-        text = statements.checked(sql)
+        text = checked(sql)
 
         def ask(client: Client, session: str) -> pa.Table:
             frame = client.sql_execute_df(session, text, TDeviceType.CPU, 0, MAX_ROWS, TArrowTransport.WIRE)
@@ -131,7 +130,7 @@ class HeavyDb:
         """
         from heavydb.cursor import make_row_results_set
 
-        text = statements.checked(sql)
+        text = checked(sql)
 
         def ask(client: Client, session: str) -> list[tuple]:
             return list(
@@ -155,9 +154,7 @@ class HeavyDb:
 
     def _call(self, what: str, ask: Callable[[Client, str], Answer]) -> Answer:
         from heavydb.thrift.ttypes import TDBException
-        from thrift.protocol.TProtocol import TProtocolException
-        from thrift.Thrift import TApplicationException
-        from thrift.transport.TTransport import TTransportException
+        from thrift.Thrift import TException
 
         reason = ""
         for attempt in range(self.settings.attempts):
@@ -174,12 +171,11 @@ class HeavyDb:
                 if not _session_lost(error):
                     raise self._refused(what, error.error_msg) from None
                 reason = error.error_msg
-            except TTransportException as error:
+            except OverflowError:
                 self._discard()
-                if error.type == TTransportException.SIZE_LIMIT:
-                    raise self._too_large(what) from None
-                reason = f"{type(error).__name__}: {error.message}"
-            except (TProtocolException, TApplicationException, TruncatedFrame, OSError, EOFError) as error:
+                raise self._too_large(what) from None
+            # TypeError and ValueError: what Thrift's decoder in C makes of bytes that are no message
+            except (TException, TruncatedFrame, OSError, EOFError, TypeError, ValueError) as error:
                 self._discard()
                 reason = f"{type(error).__name__}: {error}"
             except BaseException:
