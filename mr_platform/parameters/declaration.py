@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mr_platform.parameters.terms import Interval
 from mr_platform.parameters.values import CellValue, Kind, Value, ValueFault, number_text
@@ -200,13 +201,22 @@ class Contradiction:
     """Several values that speak of one thing and do not agree.
 
     ``ids`` speak of ``subject``; ``rule`` says in words which of them rules what, and ``holds`` names that id. The
-    others keep their values under their own ids, for the uses the rule leaves them.
+    others keep their values under their own ids, for the uses the rule leaves them. ``clashes`` tells from the values
+    by id whether the contradiction is there; without it, values that differ clash.
     """
 
     subject: str
     ids: tuple[str, ...]
     holds: str
     rule: str
+    clashes: Callable[[Mapping[str, object]], bool] | None = None
+
+    def stands(self, values: Mapping[str, object]) -> bool:
+        """Whether ``values`` (by id, a table's as records) contradict one another."""
+        if self.clashes is not None:
+            return self.clashes(values)
+        first, *others = (values[name] for name in self.ids)
+        return any(other != first for other in others)
 
 
 @dataclass(frozen=True)
@@ -216,6 +226,12 @@ class Declarations:
     parameters: tuple[Parameter, ...] = ()
     tables: tuple[RecordTable, ...] = ()
     sheets: tuple[SheetShape, ...] = ()
+
+
+def records_of(values: Mapping[str, object], table: str) -> list[Mapping[str, Any]]:
+    """The records of a table among values by id, those with an empty cell left out: they were refused already."""
+    records: Any = values[table]
+    return [one for one in records if all(said is not None for name, said in one.items() if name != "Description")]
 
 
 def within(value: Value, low: float | None, high: float | None) -> Value:

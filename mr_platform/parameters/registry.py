@@ -10,7 +10,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from mr_platform.errors import UsageError
-from mr_platform.parameters.declaration import Parameter, RecordTable, SheetShape, TableColumn
+from mr_platform.parameters.declaration import (
+    Contradiction,
+    CrossRule,
+    Parameter,
+    RecordTable,
+    SheetShape,
+    TableColumn,
+)
+from mr_platform.parameters.declarations.contradictions import contradictions
+from mr_platform.parameters.declarations.rules import rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -68,11 +77,13 @@ class CellOfRecord:
 
 @dataclass(frozen=True)
 class Registry:
-    """All declarations, by id."""
+    """All declarations by id, the rules between them and the contradictions among them."""
 
     parameters: Mapping[str, Parameter]
     tables: Mapping[tuple[str, str], RecordTable]
     sheets: Mapping[str, SheetShape]
+    rules: tuple[CrossRule, ...] = ()
+    contradictions: tuple[Contradiction, ...] = ()
 
     def find(self, name: str) -> Parameter | CellOfRecord:
         """The parameter or cell of that id, or of that bare name where one sheet alone has it.
@@ -131,7 +142,13 @@ def registry() -> Registry:
     parameters = _unique((p.id, p) for d in declared for p in d.parameters)
     tables = _unique(((t.sheet, t.title), t) for d in declared for t in d.tables)
     sheets = _unique((s.name, s) for d in declared for s in d.sheets)
-    return Registry(MappingProxyType(parameters), MappingProxyType(tables), MappingProxyType(sheets))
+    return Registry(
+        MappingProxyType(parameters),
+        MappingProxyType(tables),
+        MappingProxyType(sheets),
+        rules(),
+        contradictions(),
+    )
 
 
 def _declarations(topic: str) -> Declarations:
