@@ -15,7 +15,7 @@ from mr_platform.parameters import objects
 from mr_platform.parameters.declaration import CrossRule, Parameter
 from mr_platform.parameters.findings import Finding, finding
 from mr_platform.parameters.registry import CellOfRecord, Registry
-from mr_platform.parameters.resolution import CHANGE, ParameterSet, Resolved, canonical, replaced
+from mr_platform.parameters.resolution import CHANGE, ParameterSet, Resolved, replaced
 from mr_platform.parameters.values import CellValue, ValueFault, to_json
 
 _PLACES = 6
@@ -26,20 +26,20 @@ def validated(parameter_set: ParameterSet) -> ParameterSet:
 
     A set whose single values are at fault is judged as well, with defaults in their place: the other rules still count.
     """
-    found = (*broken_rules(parameter_set, getattr(parameter_set.declared, "rules", ())), *broken_objects(parameter_set))
+    found = (*broken_rules(parameter_set, parameter_set.declared.rules), *broken_objects(parameter_set))
     return replace(parameter_set, faults=(*parameter_set.faults, *dict.fromkeys(found)))
 
 
 def contradictions_of(parameter_set: ParameterSet) -> tuple[Finding, ...]:
     """Values that speak of one thing and do not agree, and which of them rules; then what a workbook's own columns say.
 
-    The declared ones are told of where the values differ: two that agree contradict nothing.
+    The declared ones are told of while they stand: values that agree contradict nothing. A table is named, not told.
     """
     found = []
-    for one in getattr(parameter_set.declared, "contradictions", ()):
-        said = {name: to_json(values_of(parameter_set, name)) for name in one.ids}  # type: ignore[arg-type]
-        if len({canonical({"": value}) for value in said.values()}) > 1:
-            told = ", ".join(f"{name} = {value}" for name, value in said.items())
+    for one in parameter_set.declared.contradictions:
+        said = {name: values_of(parameter_set, name) for name in one.ids}
+        if one.stands(said):
+            told = ", ".join(_told(parameter_set, name) for name in one.ids)
             found.append(Finding(_where(parameter_set, one.ids), told, f"{one.subject}: {one.holds} rules", one.rule))
     return (*found, *parameter_set.contradictions)
 
@@ -113,6 +113,11 @@ def broken_objects(parameter_set: ParameterSet) -> Iterator[Finding]:
             names = [name for name in one.fields if name]
             remedy = f"correct {', '.join(names)}" if names else fault.remedy
             yield finding(_where(parameter_set, names) or fault.place, one.value, one.rule, remedy)
+
+
+def _told(parameter_set: ParameterSet, name: str) -> str:
+    found = parameter_set.resolved.get(name)
+    return name if found is None else f"{name} = {to_json(found.value)}"
 
 
 def values_of(parameter_set: ParameterSet, name: str) -> object:
