@@ -193,7 +193,7 @@ def _proofs(
             digest = RowDigest(table.contract.schema())
             try:
                 file_digest = file_sha256(path)
-                for batch in batches(path, table.contract, table.contract.names):
+                for batch in batches(path, table.contract):
                     digest.update(batch)
             except DataError as error:
                 wrong.append(f"{entry.table} {entry.partition.trade_date}: {error.rule} (found: {error.value})")

@@ -43,7 +43,7 @@ def _lane(x: np.uint64, a_high: np.uint64, a_low: np.uint64, b_high: np.uint64, 
     return np.uint64(_product_high(a_low, x) + a_high * x + b_high + carry)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def add_words(
     words: np.ndarray, start: int, valid: np.ndarray, valid_start: int, key: np.ndarray, lanes: np.ndarray
 ) -> None:
@@ -63,7 +63,7 @@ def add_words(
             lanes[i, 1] += _lane(x, key[4], key[5], key[6], key[7])
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def add_entries(
     indices: np.ndarray,
     start: int,
@@ -129,7 +129,7 @@ def _times(x1: np.uint64, x0: np.uint64, y1: np.uint64, y0: np.uint64) -> tuple[
     return high, low
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def gather(lanes: np.ndarray, points: np.ndarray, state: np.ndarray) -> None:
     """Take rows into ``state`` [2, 2]: the product over all rows, and the Horner sum in their order.
 

@@ -1,14 +1,13 @@
 """One partition held against its source on paths of its own; what each named check found.
 
 Three paths that meet nowhere before the comparison: the server's aggregates over the columnar route, a second pull over
-Arrow in other chunks, and the Parquet file read back. The file is read in a thread of its own while the pull is on
-the wire.
+Arrow in other chunks, and the Parquet file read back. File and aggregates have threads of their own beside the pull.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +28,6 @@ from mr_platform.migration.readback import (
     KeyCount,
     ReadBack,
     batches,
-    content_digest,
     file_sha256,
     number_digest,
     read_back,
@@ -42,7 +40,7 @@ from mr_platform.sources.heavydb.statements import aggregates
 if TYPE_CHECKING:
     from mr_platform.sources.heavydb.connection import HeavyDb
 
-_CHUNK_ROWS = 12_289
+_CHUNK_ROWS = 20_011
 """Rows of a chunk of the second pull; no multiple of the first pull's, so that the cuts fall elsewhere."""
 
 
@@ -93,7 +91,7 @@ class Sides:
 
     def stored(self) -> Iterator[pa.Table]:
         """The lake's rows, without lineage."""
-        for batch in batches(self.path, self.contract, self.contract.names):
+        for batch in batches(self.path, self.contract):
             yield pa.Table.from_batches([batch])
 
     def differences(self) -> Located:
@@ -107,13 +105,12 @@ class _Stored:
     """What the thread beside the pull found of the file; ``error`` where it cannot be read."""
 
     file_sha256: str
-    content_digest: str
     read: ReadBack | None
     error: MrError | None
 
 
 def prove(sides: Sides, pool: Executor, *, twice: bool) -> Proof:
-    """Every named check of one partition. ``pool`` runs the reading of the file beside the pull.
+    """Every named check of one partition. ``pool`` of two threads for what runs beside the pull.
 
     ``twice``: pull all rows again; without it, the pull is still repeated where keys repeat or the source was written
     to since. SourceError where the server is out of reach: then nothing was found, either way.
@@ -121,7 +118,7 @@ def prove(sides: Sides, pool: Executor, *, twice: bool) -> Proof:
     proof = Proof()
     stored: Future[_Stored] = pool.submit(_look, sides.path, sides.contract)
     try:
-        before = _source_side(sides, proof, stored, twice=twice)
+        before = _source_side(sides, proof, pool, stored, twice=twice)
     finally:
         # the thread reads the file that the next step may replace
         found = stored.result()
@@ -132,7 +129,9 @@ def prove(sides: Sides, pool: Executor, *, twice: bool) -> Proof:
     return proof
 
 
-def _source_side(sides: Sides, proof: Proof, stored: Future[_Stored], *, twice: bool) -> SourceFacts | None:
+def _source_side(
+    sides: Sides, proof: Proof, pool: Executor, stored: Future[_Stored], *, twice: bool
+) -> SourceFacts | None:
     entry, contract = sides.entry, sides.contract
     try:
         contract.check_source(sides.asking.details(contract.table))
@@ -143,19 +142,20 @@ def _source_side(sides: Sides, proof: Proof, stored: Future[_Stored], *, twice: 
         return None
     proof.judge("schema", f"{len(contract.columns)} columns, contract {contract.digest[:16]}", passed=True)
     before = source_facts(sides.asking, contract, entry.partition.trade_date)
-    answer = sides.asking.rows(
-        aggregates(contract.table, [column.source for column in contract.columns], entry.partition.trade_date)
-    )[0]
+    asked = aggregates(contract.table, [column.source for column in contract.columns], entry.partition.trade_date)
+    answer: Future[list[tuple]] = pool.submit(sides.asking.rows, asked)
     moved = _moved(entry, before)
-    again: _Pulled | None = None
-    if twice or moved:
-        again = _pull_again(sides, proof, before)
+    try:
+        again = _pull_again(sides, proof, before) if twice or moved else None
+    finally:
+        # the session answers one question at a time
+        wait([answer])
     found = stored.result()
     if found.read is None:
         return before
     if again is None and not proof.failed and found.read.repeated_keys:
         again = _pull_again(sides, proof, before)
-    _compare_measures(sides, proof, found.read, answer)
+    _compare_measures(sides, proof, found.read, answer.result()[0])
     _compare_pull(proof, found.read, again)
     proof.pulled_twice = again is not None
     return before
@@ -188,14 +188,12 @@ def _pull_again(sides: Sides, proof: Proof, facts: SourceFacts) -> _Pulled | Non
 
 
 def _look(path: Path, contract: TableContract) -> _Stored:
-    file_digest = content = ""
+    file_digest = ""
     try:
         file_digest = file_sha256(path)
-        read = read_back(path, contract)
-        content = content_digest(path, contract)
+        return _Stored(file_digest, read_back(path, contract), None)
     except DataError as error:
-        return _Stored(file_digest, content, None, error)
-    return _Stored(file_digest, content, read, None)
+        return _Stored(file_digest, None, error)
 
 
 def _lake_side(sides: Sides, proof: Proof, stored: _Stored) -> None:
@@ -219,8 +217,9 @@ def _lake_side(sides: Sides, proof: Proof, stored: _Stored) -> None:
         proof.judge("row_order", _told(ours[1], theirs[1], "digest of rows in order"), passed=False)
     described = lake.describe(RAW, entry.partition, source=sides.contract.profile)
     footer = described.digest if described is not None else ""
-    known = {stored.content_digest, footer, str(facts.get("content_digest", ""))}
-    proof.judge("lake_digest", f"content {stored.content_digest[:16]}, footer {footer[:16]}", passed=len(known) == 1)
+    content = stored.read.content_digest
+    known = {content, footer, str(facts.get("content_digest", ""))}
+    proof.judge("lake_digest", f"content {content[:16]}, footer {footer[:16]}", passed=len(known) == 1)
     day = entry.partition.trade_date
     calendar = nse_calendar()
     if not calendar.first <= day <= calendar.last:

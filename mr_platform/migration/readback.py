@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,50 +24,60 @@ ROW_NUMBER = "_row"
 """The source's rowid in a migrated partition; beside it stands ``_file``, which says where the rows come from."""
 _LINEAGE = pa.schema([(ROW_NUMBER, pa.int64()), ("_file", pa.large_string())])
 _BATCH_ROWS = 65_536
+_WHOLE_ROWS = 100_000
 
 
 @dataclass(frozen=True)
 class ReadBack:
     """A partition's file as it is now.
 
-    ``digest`` of its rows, ``numbers`` of their row ids; ``measures`` of its columns; ``repeated_keys`` rows beyond the
-    first with their key.
+    ``digest`` of its rows, ``numbers`` of their row ids; ``content_digest`` the lake's own, computed anew; ``measures``
+    of its columns; ``repeated_keys`` rows beyond the first with their key.
     """
 
     digest: RowDigest
     numbers: RowDigest
+    content_digest: str
     measures: LakeMeasures
     repeated_keys: int
 
 
 def read_back(path: Path, contract: TableContract) -> ReadBack:
-    """One pass over the file; CorruptPartition where it cannot be read or has other columns than the contract."""
+    """What the file holds; CorruptPartition where it cannot be read or has other columns than the contract.
+
+    A file of up to _WHOLE_ROWS rows is decoded once and held; a larger one twice, in bounded memory: in batches of
+    rows, and column by column for the lake's digest.
+    """
     digest, numbers = RowDigest(contract.schema()), number_digest()
     measures = LakeMeasures([column.source for column in contract.columns])
     keys = KeyCount()
-    for batch in batches(path, contract, [*contract.names, ROW_NUMBER]):
-        rows = batch.select(contract.names)
-        digest.update(rows)
-        numbers.update(batch.select([ROW_NUMBER]))
-        measures.update(rows)
-        keys.update(rows)
-    return ReadBack(digest, numbers, measures, keys.repeated())
+    with _opened(path, contract) as file:
+        count, schema = file.metadata.num_rows, stored_schema(contract)
+        whole = file.read(use_threads=False) if count <= _WHOLE_ROWS else None
+        for batch in whole.to_batches() if whole is not None else file.iter_batches(_BATCH_ROWS, use_threads=False):
+            rows = batch.select(contract.names)
+            digest.update(rows)
+            numbers.update(batch.select([ROW_NUMBER]))
+            measures.update(rows)
+            keys.update(rows)
+
+        def column(name: str) -> pa.ChunkedArray:
+            found = whole.column(name) if whole is not None else file.read([name], use_threads=False).column(0)
+            return found.cast(schema.field(name).type)
+
+        content = columns_digest(schema, count, column)
+    return ReadBack(digest, numbers, content, measures, keys.repeated())
 
 
-def batches(path: Path, contract: TableContract, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """The file's rows in order, text in dictionaries; CorruptPartition as for `read_back`, MissingPartition."""
-    texts = [field.name for field in contract.schema() if pa.types.is_large_string(field.type)]
-    with _opened(path, contract, texts) as file:
-        yield from file.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns), use_threads=False)
+def batches(path: Path, contract: TableContract) -> Iterator[pa.RecordBatch]:
+    """The contract's columns in the file's order of rows, text in dictionaries; errors as for `read_back`."""
+    with _opened(path, contract) as file:
+        yield from file.iter_batches(_BATCH_ROWS, columns=contract.names, use_threads=False)
 
 
-def content_digest(path: Path, contract: TableContract) -> str:
-    """The lake's digest of the file's content, computed anew, one column in memory at a time."""
-    with _opened(path, contract, []) as file:
-        rows = file.metadata.num_rows
-        return columns_digest(
-            file.schema_arrow, rows, lambda name: file.read(columns=[name], use_threads=False).column(0)
-        )
+def stored_schema(contract: TableContract) -> pa.Schema:
+    """The columns of a migrated partition: the contract's, and where each row comes from."""
+    return pa.schema([*contract.schema(), *_LINEAGE])
 
 
 def number_digest() -> RowDigest:
@@ -104,12 +114,12 @@ class KeyCount:
 
 
 @contextmanager
-def _opened(path: Path, contract: TableContract, texts: list[str]) -> Iterator[pq.ParquetFile]:
-    """The file, ``texts`` to be read into dictionaries."""
+def _opened(path: Path, contract: TableContract) -> Iterator[pq.ParquetFile]:
+    texts = [field.name for field in contract.schema() if pa.types.is_large_string(field.type)]
     try:
+        # text in dictionaries: each word is hashed once
         with pq.ParquetFile(path, read_dictionary=texts) as file:
-            found = describe_schema(file.schema_arrow)
-            wanted = describe_schema(pa.schema([*contract.schema(), *_LINEAGE]))
+            found, wanted = describe_schema(file.schema_arrow), describe_schema(stored_schema(contract))
             if found != wanted:
                 raise CorruptPartition(
                     rule="a migrated partition has the columns and types of its contract",

@@ -116,7 +116,7 @@ def verify(
         logs.stage("migration.verify", partitions=total) as stage,
         HeavyDb(settings) as asking,
         HeavyDb(settings) as pulling,
-        ThreadPoolExecutor(1, "migration-readback") as pool,
+        ThreadPoolExecutor(2, "migration-verify") as pool,
     ):
         for entry in wanted:
             moment = now + timedelta(seconds=round(monotonic() - started, 3))
