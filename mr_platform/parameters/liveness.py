@@ -24,7 +24,7 @@ SHOWN = "mr config show"
 _ELSEWHERE = {
     "labels": ("regimes", "stations"),
     "models": ("learning", "stations"),
-    "mr config check": ("commands", "parameters/claims.py"),
+    "mr config check": ("commands", "parameters/declarations/clashes.py"),
 }
 
 

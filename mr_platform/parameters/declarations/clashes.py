@@ -36,6 +36,12 @@ def outside_its_options(values: Values) -> bool:
     return values["MasterConfiguration.market_type"] not in ("EQUITY", "OPTIONS", "FUTURES", "FOREX")
 
 
+def validation_source(values: Values) -> bool:
+    summary = str(values["Summary.Validation Source:"])
+    named = str(values["ValidationFramework.validation_source"]) in summary.upper()
+    return not named or ("NO Synthetic" in summary) is bool(values["ValidationFramework.synthetic_data_allowed"])
+
+
 def accuracy_aims(values: Values) -> bool:
     aim = [one["Target"] for one in records_of(values, "PerformanceMetrics") if one["Metric"] == "regime_accuracy"]
     return aim != [values["Summary.Target Accuracy:"]]

@@ -43,6 +43,7 @@ COST_SENSITIVITY = planned("learning/cost_sensitivity")
 
 # The platform
 SESSIONS = planned("market/sessions")
+INSTRUMENTS = planned("market/instruments")
 ENGINE = planned("kernels/engine")
 EXPORTING = planned("stations/export")
 STREAM = planned("serving/stream")

@@ -62,6 +62,13 @@ _WORKBOOK = (
         clashes.outside_its_options,
     ),
     Contradiction(
+        "source of validation data",
+        ("Summary.Validation Source:", "ValidationFramework.validation_source",
+         "ValidationFramework.synthetic_data_allowed"),
+        "ValidationFramework.validation_source", "the framework rules; the summary describes it",
+        clashes.validation_source,
+    ),
+    Contradiction(
         "aim for accuracy", ("Summary.Target Accuracy:", "PerformanceMetrics"), "PerformanceMetrics",
         "PerformanceMetrics rules alarms; the summary is a hope, and the evaluation keeps bounds of its own",
         clashes.accuracy_aims,

@@ -32,7 +32,7 @@ _ROWS = (
     _row("trading_mode", TRADING_MODE, "INTRADAY", "",
          "horizon that the regimes serve", read_by.REGIME_SPELLS),
     _row("market_type", MARKET_TYPE, "EQUITY_OPTIONS", "",
-         "kind of instrument the chain holds", read_by.CONFIG_CHECK),
+         "kind of instrument the chain holds", read_by.INSTRUMENTS),
     _row("target_daily_transitions", FLOAT, 2.5, "a session",
          "regime changes a session that hysteresis is tuned towards", read_by.REGIME_SPELLS, low=1, high=5),
     _row("accuracy_vs_stability", FLOAT, 0.7, "share",

@@ -28,7 +28,7 @@ _SUMMARY = (
 
 _metadata = partial(Parameter, "TemplateMetadata")
 _METADATA = (
-    _metadata("Template Version", _VERSION, "4.0.0", "", "version of the workbook's form", CONFIG_CHECK),
+    _metadata("Template Version", _VERSION, "4.0.0", "", "version of the workbook's form", CONFIG_SHOW),
     _metadata("Creation Date", MOMENT, datetime(2025, 6, 27, 19, 56, 26), "", "when it was made", CONFIG_SHOW),
     _metadata("Author", TEXT, "The Augster", "", "who made it", CONFIG_SHOW),
     _metadata("Total Sheets", INT, 22, "sheets",
