@@ -4,7 +4,9 @@ Contract and accounting run inside the core step. The great_expectations suite i
 its import alone takes seconds: it is part of the end of the day, never of the intraday path.
 """
 
+import resource
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import dagster as dg
 
@@ -21,6 +23,10 @@ ACCOUNTING_RULE = "Raw rows = rows that stand in core + quarantined rows."
 VERDICT = "quality_verdict"
 VERDICT_RULE = "No symbol-day of the run was judged failed by the quality rules (coverage, rows against usual)."
 EXPECTATIONS = "end_of_day_expectations"
+RULES = "validation_rules"
+RULES_RULE = "No rule of the workbook's sheet ValidationRules with severity ERROR or CRITICAL has hit."
+# the newest symbol-days of a run are looked at: a backfill of years would spend more on rules than on its data
+RULES_UP_TO = 4
 
 
 def core_checks(key: dg.AssetKey, lake: Lake, partitions: Sequence[Partition]) -> Iterator[dg.AssetCheckResult]:
@@ -80,6 +86,46 @@ def row_counts(lake: Lake, partition: Partition) -> dict[str, int]:
         "core": int(pc.sum(core.column("raw_rows")).as_py() or 0),
         "quarantined": quarantine.rows if quarantine is not None else 0,
     }
+
+
+def rule_check(
+    key: dg.AssetKey, lake: Lake, partitions: Sequence[Partition], moment: datetime | None
+) -> dg.AssetCheckResult:
+    """The workbook's ValidationRules on the newest symbol-days of a run; a hit of ERROR or CRITICAL fails it."""
+    from mr_platform import stations
+
+    newest = sorted(partitions, key=lambda one: one.trade_date)[-RULES_UP_TO:]
+    found = {
+        str(one): stations.validation_outcomes(lake, one, as_of=moment, memory_mb=peak_memory_mb()) for one in newest
+    }
+    columns = ("rule", "condition", "severity", "action", "status", "count", "place", "reason")
+    records = [
+        dg.TableRecord({"partition": day, **{name: getattr(outcome, name) for name in columns}})
+        for day, outcomes in found.items()
+        for outcome in outcomes
+        if outcome.status in ("hit", "unknown")
+    ]
+    hits = [outcome for outcomes in found.values() for outcome in outcomes if outcome.status == "hit"]
+    schema = dg.TableSchema(
+        columns=[dg.TableColumn(name, "int" if name == "count" else "string") for name in ("partition", *columns)]
+    )
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=RULES,
+        passed=not any(one.severity in ("ERROR", "CRITICAL") for one in hits),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "partitions": sorted(found),
+            "hits": len(hits),
+            "rules hit or unknown": dg.MetadataValue.table(records, schema=schema),
+        },
+    )
+
+
+def peak_memory_mb() -> float:
+    """Most memory that this process, or one that it waited for, has held."""
+    used = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return used / 1024
 
 
 def expectation_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:

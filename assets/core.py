@@ -92,5 +92,5 @@ def _publish_context(context: dg.AssetExecutionContext, lake: Lake) -> Callable[
     return functools.partial(stations.publish_context, lake, as_of=as_of(context))
 
 
-def _evaluate(lake: Lake, outcome: Outcome) -> Iterator[dg.AssetCheckResult]:
+def _evaluate(context: dg.AssetExecutionContext, lake: Lake, outcome: Outcome) -> Iterator[dg.AssetCheckResult]:
     yield from core_checks(CORE, lake, list(outcome.finished))

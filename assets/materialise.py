@@ -169,7 +169,7 @@ def station_assets(
     partitions_def: dg.PartitionsDefinition,
     *,
     checks: Sequence[dg.AssetCheckSpec] = (),
-    evaluate: Callable[[Lake, Outcome], Iterator[dg.AssetCheckResult]] | None = None,
+    evaluate: Callable[[dg.AssetExecutionContext, Lake, Outcome], Iterator[dg.AssetCheckResult]] | None = None,
     in_date_order: bool = False,
 ) -> dg.AssetsDefinition:
     """The assets of one station. ``work`` gives the call for one symbol-day; imports happen inside it.
@@ -192,6 +192,6 @@ def station_assets(
         outcome = run_station(context, context.resources.workers, work(context, lake), in_date_order=in_date_order)
         yield from publish(context, lake, outputs, outcome)
         if evaluate is not None:
-            yield from evaluate(lake, outcome)
+            yield from evaluate(context, lake, outcome)
 
     return compute

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import dagster as dg
 
+from assets.checks import RULES, RULES_RULE, rule_check
 from assets.core import CONTEXT
 from assets.features import COMPONENTS
-from assets.materialise import Output, as_of, station_assets
+from assets.materialise import Outcome, Output, as_of, station_assets
 from assets.parameters import ACTIVE_SET
 from assets.partitions import symbol_days
 from assets.pictures import regime_timeline
 from mr_platform.environments import Environment
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
+
+MASTER = dg.AssetKey(["regimes", "master_regime_analysis"])
 
 
 def regime_assets(environment: Environment) -> list[dg.AssetsDefinition]:
@@ -43,10 +46,23 @@ def regime_assets(environment: Environment) -> list[dg.AssetsDefinition]:
             optional=True,
         ),
     ]
-    return [station_assets("regimes", outputs, _publish_regimes, symbol_days(environment))]
+    return [
+        station_assets(
+            "regimes",
+            outputs,
+            _publish_regimes,
+            symbol_days(environment),
+            checks=[dg.AssetCheckSpec(RULES, asset=MASTER, description=RULES_RULE)],
+            evaluate=_evaluate,
+        )
+    ]
 
 
 def _publish_regimes(context: dg.AssetExecutionContext, lake: Lake) -> Callable[[Partition], Any]:
     from mr_platform import stations
 
     return functools.partial(stations.publish_regimes, lake, as_of=as_of(context))
+
+
+def _evaluate(context: dg.AssetExecutionContext, lake: Lake, outcome: Outcome) -> Iterator[dg.AssetCheckResult]:
+    yield rule_check(MASTER, lake, list(outcome.finished), as_of(context))

@@ -10,6 +10,7 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 
 from assets.core import core_assets
 from assets.features import feature_assets
@@ -90,8 +91,9 @@ class Graph:
 
     def status(self, key):
         graph = dg.Definitions(assets=self.assets, resources=self.resources()).resolve_asset_graph()
-        resolver = CachingStaleStatusResolver(self.instance, graph)
-        return resolver.get_status(key, KEY), [cause.reason for cause in resolver.get_stale_causes(key, KEY)]
+        resolver = CachingStaleStatusResolver(self.instance, graph, LoadingContextForTest(self.instance))
+        causes = resolver.get_stale_causes(key, KEY)
+        return resolver.get_status(key, KEY), [(cause.reason, cause.dependency.asset_key) for cause in causes]
 
 
 @pytest.fixture
@@ -114,7 +116,7 @@ def test_a_changed_set_makes_features_and_labels_stale_and_says_why(graph, lake)
     for key in (FEATURES, LABELS):
         status, causes = graph.status(key)
         assert status == StaleStatus.STALE
-        assert causes == ["has a new data version"]
+        assert causes == [("has a new dependency data version", SET)]
     assert graph.run(FEATURES, partition=KEY).success
     assert graph.status(FEATURES)[0] == StaleStatus.FRESH
     assert graph.status(LABELS)[0] == StaleStatus.STALE
