@@ -18,12 +18,14 @@ from assets.features import feature_assets
 from assets.intraday import intraday_sensor
 from assets.labels import label_assets
 from assets.marts import mart_assets
+from assets.migration import is_moving, migrate_job, migration_assets
 from assets.models import model_assets
 from assets.raw import raw_assets
 from assets.regimes import regime_assets
 from mr_platform.environments import Environment, Home, current_home, load_environment
 from resources.clock import Clock
 from resources.environment import Folders
+from resources.heavydb import HeavyDbResource
 from resources.lake import LakeResource
 from resources.workers import Workers
 
@@ -51,10 +53,12 @@ def build_defs(
         sensors.append(intraday_sensor(environment, intraday))
     if "alerts" in environment.automation:
         sensors.append(jobs.failure_sensor())
+    moving = [migrate_job()] if is_moving(environment) else []
     if "end_of_day" in environment.automation:
         schedules.append(jobs.end_of_day_schedule(environment, end_of_day))
     return dg.Definitions(
         assets=[
+            *migration_assets(environment),
             *raw_assets(environment),
             *core_assets(environment),
             *feature_assets(environment),
@@ -64,11 +68,12 @@ def build_defs(
             *mart_assets(),
         ],
         asset_checks=[expectation_check(CORE)],
-        jobs=[backfill, intraday, end_of_day, jobs.train_job(), jobs.marts_job()],
+        jobs=[*moving, backfill, intraday, end_of_day, jobs.train_job(), jobs.marts_job()],
         sensors=sensors,
         schedules=schedules,
         resources={
             "lake": LakeResource(root=str(home.lake)),
+            "heavydb": HeavyDbResource(workers=environment.processes),
             "folders": Folders(environment_name=environment.name, root=str(home.root)),
             "clock": Clock(file=os.environ.get("MR_CLOCK_FILE", "")),
             "workers": Workers(processes=environment.processes),

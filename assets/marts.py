@@ -151,6 +151,7 @@ def lake_tables(relation: str) -> list[str]:
         "component_analysis_results": ["regimes/component_analysis_results"],
         "master_regime_analysis": ["regimes/master_regime_analysis"],
         "adaptive_learning_weights": ["regimes/adaptive_learning_weights"],
+        "migration_ledger": ["migration/ledger"],
         "ml_model_metadata": [f"models/regime_{horizon}" for horizon in HORIZONS],
     }.get(relation, [])
 

@@ -14,6 +14,7 @@ import dagster as dg
 from assets.core import RAW
 from assets.materialise import OWNERS, PARTITIONS_PER_RUN, as_of, refusal, run_station
 from assets.metadata import plain
+from assets.migration import MIGRATED, is_moving
 from assets.partitions import symbol_days
 from mr_platform.environments import Environment
 from mr_platform.errors import MissingPartition
@@ -28,6 +29,7 @@ def raw_assets(environment: Environment) -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         key=RAW,
+        deps=[MIGRATED] if is_moving(environment) else [],
         partitions_def=symbol_days(environment),
         description="What the sources said of a symbol-day: every row and column, from the landing folder or ingested.",
         group_name="raw",

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mr_platform.commands import certificate
 from mr_platform.commands.arguments import (
     DEFAULT_HOME,
     DateOption,
@@ -31,13 +32,17 @@ from mr_platform.commands.arguments import (
 
 if TYPE_CHECKING:
     from mr_platform.sources.heavydb.settings import HeavyDbSettings
-    from mr_platform.stations.migration import Progress
+    from mr_platform.stations.moved import At, Moved
 
 app = typer.Typer(
     name="migrate",
     no_args_is_help=True,
     help="Move every option chain out of HeavyDB into the lake, and prove that not one bit was lost.",
 )
+
+app.command()(certificate.certify)
+app.command("check-certificate")(certificate.check_certificate)
+app.command()(certificate.key)
 
 TablesOption = Annotated[
     list[str] | None,
@@ -140,7 +145,7 @@ def verify_command(
     )
     with _progress() as progress:
         proven = stations.verify_migrated(
-            open_lake(home), _settings(), chosen, again=again, now=_now, progress=progress
+            open_lake(home), _settings(), chosen, again=again, now=_now(), progress=progress
         )
     _finish(proven, as_json=as_json, title="Verified")
 
@@ -209,39 +214,6 @@ def reopen(
 
 
 @app.command()
-def certify(
-    home: HomeOption = DEFAULT_HOME,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for the certificate; HOME/certificates.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Sign the certificate on the strength of which the server can be switched off; refused while anything is open."""
-    from mr_platform import exporting, stations
-
-    document, paths = stations.certify_migration(open_lake(home), out or home / "certificates", now=_now())
-    if as_json:
-        exporting.print_json(document)
-    for path in paths:
-        sys.stderr.write(f"{path}\n")
-
-
-@app.command("check-certificate")
-def check_certificate(
-    file: Annotated[Path, typer.Argument(help="The certificate's JSON file.")],
-    home: Annotated[
-        Path | None, typer.Option("--home", envvar="MR_HOME", help="Compare with the lake of this home as well.")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Whether a certificate is whole and signed, and whether the lake still holds what it certifies."""
-    from mr_platform import stations
-
-    found = stations.check_migration_certificate(file, open_lake(home) if home is not None else None)
-    show(found, as_json=as_json, title="Certificate")
-    if any(row["state"] != "holds" for row in found):
-        raise typer.Exit(1)
-
-
-@app.command()
 def compare(
     symbol: SymbolOption,
     day: DateOption,
@@ -266,35 +238,39 @@ def compare(
         raise typer.Exit(1)
 
 
-def _finish(reports: list[Any], *, as_json: bool, title: str) -> None:
-    """The reports as a table or a document; exit 1 where a partition was stopped or found different."""
-    rows = [report.as_dict() for report in reports]
-    show(rows, as_json=as_json, title=title)
-    if any(report.stopped for report in reports):
+def _finish(moved: list[Moved], *, as_json: bool, title: str) -> None:
+    """What became of each partition, and exit 1 where one was stopped or found different."""
+    rows = [one.as_dict() for one in moved]
+    columns = ["table", "partition", "state", "source_rows", "lake_rows", "attempts", "reason"]
+    show(rows, as_json=as_json, title=title, columns=columns)
+    if any(one.is_open for one in moved):
         raise typer.Exit(1)
 
 
 @contextmanager
-def _progress() -> Iterator[Progress | None]:
-    """Partitions done, rows a second and the time left, on a terminal; nothing elsewhere."""
+def _progress() -> Iterator[Callable[[At], None] | None]:
+    """Rows done, partitions done, rows a second and the time left, on a terminal; nothing elsewhere."""
     if not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("rows", total=None, speed="")
+    told_in_words = TextColumn("{task.percentage:3.0f} % {task.fields[told]}")
+    columns = (TextColumn("{task.description}"), BarColumn(), told_in_words)
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("rows", total=None, told="")
 
-        def told(done: int, total: int, rows_per_second: float, what: str) -> None:
-            bar.update(task, completed=done, total=total, description=what, speed=f"{rows_per_second:,.0f} rows/s")
+        def told(at: At) -> None:
+            left = "" if at.seconds_left is None else f", {timedelta(seconds=round(at.seconds_left))} left"
+            bar.update(
+                task,
+                completed=at.rows_done,
+                total=at.rows_total,
+                description=at.what,
+                told=f"{at.done} of {at.total} partitions, {at.rows_per_second:,.0f} rows/s{left}",
+            )
 
         yield told
 

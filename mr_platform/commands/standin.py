@@ -31,7 +31,7 @@ def heavydb_standin(
         typer.Option("--fault", help="KIND[:NTH[:TIMES[:SECONDS]]] on Arrow pulls, for example cut:3 or slow:1:5:0.2."),
     ] = None,
 ) -> None:
-    """A stand-in for HeavyDB, filled from the embedded market; prints the environment to set and serves until Ctrl-C."""
+    """A stand-in for HeavyDB with the embedded market in it; prints the environment to set, serves until Ctrl-C."""
     from mr_platform.migration.standin.faults import Fault
     from mr_platform.migration.standin.market import new_database
     from mr_platform.migration.standin.server import database_file, serve
