@@ -138,9 +138,13 @@ def resolve(
     known = declared or registry()
     name = workbook_name or (workbook.name if workbook is not None else "")
     said = read_sheets(workbook, known, name=name) if workbook is not None else Said()
+    return settle(said, environment, name=name, declared=known)
+
+
+def settle(said: Said, environment: Mapping[str, str], *, name: str, declared: Registry) -> ParameterSet:
+    """Every declared value from what the file ``name`` said, else from ``environment``, else its default."""
     overrides = {key: text for key, text in environment.items() if key.startswith(PREFIX)}
-    resolver = _Resolver(known, said, overrides, name)
-    return resolver.resolve()
+    return _Resolver(declared, said, overrides, name).resolve()
 
 
 class _Resolver:
