@@ -104,9 +104,11 @@ class Spool:
             writer.close()
 
     def _column(self, name: str) -> pa.ChunkedArray:
-        wanted = pa.ipc.IpcReadOptions(included_fields=[self.schema.get_field_index(name)])
-        with pa.OSFile(str(self.path)) as file, pa.ipc.open_file(file, options=wanted) as reader:
-            return reader.read_all().column(0)
+        # mapped, so that only the column's own pages are touched, and anew for each column, so that they are let go
+        reader = pa.ipc.open_file(pa.memory_map(str(self.path)))
+        at = self.schema.get_field_index(name)
+        arrays = [reader.get_batch(number).column(at) for number in range(reader.num_record_batches)]
+        return pa.chunked_array(arrays, self.schema.field(at).type)
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         with pa.OSFile(str(self.path)) as file, pa.ipc.open_file(file) as reader:

@@ -153,7 +153,7 @@ class TableContract:
         arrived = [f"{field.name} {field.type}" for field in found if field.name != ROW_ID]
         return SourceError(
             rule=f"every chunk of {self.table} has the schema of its contract",
-            value=f"{_difference(expected, arrived) or error.value} at {error.place}",
+            value="; ".join(filter(None, (_difference(expected, arrived), f"{error.value} at {error.place}"))),
             place=f"{self.table}, contract {self.digest[:12]}",
             remedy="the table was changed while it was read: undo the change, or plan the table anew",
         )

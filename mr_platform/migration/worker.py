@@ -23,6 +23,7 @@ from mr_platform.migration.contract import TableContract
 from mr_platform.migration.ledger import PENDING, SUSPENDED, TRANSFERRED, TRANSFERRING, Entry, Ledger
 from mr_platform.migration.progress import Step
 from mr_platform.migration.pull import ChunkBounds, SourceFacts
+from mr_platform.migration.readback import file_sha256
 from mr_platform.migration.reader import RAW, Claimed, Failed, Item, Job, Over, Read, Reader, Rows, file_name
 from mr_platform.migration.rowdigest import RowDigest
 from mr_platform.sources.heavydb.schema import ROW_ID
@@ -43,7 +44,7 @@ class Limits:
 
     chunk: ChunkBounds = _CHUNK
     queued: int = 2
-    memory_bytes: int = 96 << 20
+    memory_bytes: int = 64 << 20
     failures: int = 3
 
 
@@ -189,5 +190,6 @@ def _facts(
         "sequence": digest.sequence(),
         "content_digest": published.digest,
         "lake_bytes": published.path.stat().st_size,
+        "file_sha256": file_sha256(published.path),
         "seconds": round(seconds, 4),
     }
