@@ -16,7 +16,7 @@ from mr_platform.parameters.values import FLOAT, NUMBER, RANGE, CellValue, Kind,
 _WORD = "[A-Za-z][A-Za-z0-9_]*"
 _NUMERIC = re.compile(NUMBER)
 _SUBJECT = re.compile(f"(?:abs\\((?P<inner>{_WORD})\\)|(?P<plain>{_WORD}))(?P<rest>.*)")
-_MEASURE = re.compile(f"(?P<number>{NUMBER})(?P<unit>[A-Za-z%]*)")
+_MEASURE = re.compile(f"(?P<number>{NUMBER})(?P<unit>(?:ms|sec|min|MB|%ile|%)?)")
 _SITUATION = re.compile(r"(?P<name>[A-Z][A-Za-z ]*[A-Za-z])(?: \((?P<comparison>[^()]+)\))?")
 _ADJUSTMENT = re.compile(f"(?P<percent>[+-][0-9]+(?:\\.[0-9]+)?)% (?P<target>{_WORD})")
 

@@ -102,7 +102,8 @@ class _Int(Kind):
             cell = int(cell)
         if isinstance(cell, bool) or not isinstance(cell, int | float):
             raise self.fault()
-        if not math.isfinite(cell) or abs(cell) > _LARGEST_INT or cell != int(cell):
+        # negated so that NaN is refused too
+        if not abs(cell) <= _LARGEST_INT or cell != int(cell):
             raise self.fault()
         return int(cell)
 

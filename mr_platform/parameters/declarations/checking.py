@@ -1,4 +1,4 @@
-"""PerformanceMetrics, ValidationRules and ValidationFramework: how well it must work, and what follows when it does not.
+"""PerformanceMetrics, ValidationRules and ValidationFramework: how well it must work, and what follows if it does not.
 
 An action names what the platform does, a condition what it watches; a rule is executed as it stands in the sheet.
 """

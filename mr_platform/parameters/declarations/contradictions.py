@@ -23,7 +23,8 @@ NAMESAKES: Mapping[str, str] = {
     "confidence_floor": "of C1's timeframes, of C2's score, and of calibrated confidences",
     "memory_window": "regimes that a transition remembers, and samples that the forecasting model remembers",
     "performance_weights": "of C1's parts and of C8's components",
-    "timeframes": "of C1's straddles and of C7's levels",
+    "timeframes": "of C1's straddles, of C6's correlations and of C7's levels",
+    "ema_spans": "of C1's straddle prices and of C5's two assets",
 }
 
 
