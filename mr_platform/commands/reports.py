@@ -67,7 +67,8 @@ def print_check(document: dict[str, Any]) -> None:
     for kind in ("errors", "warnings", "contradictions"):
         _say(f"{kind}: {len(document[kind])}")
         for one in document[kind][:_LINES]:
-            _say(f"  {one['where']}: {one['value']}  ({one['rule']}; {one['remedy']})")
+            where = one["where"].replace(f"{document['file']}!", "")
+            _say(f"  {where}: {one['value']}\n      {one['rule']}; {one['remedy']}")
         if len(document[kind]) > _LINES:
             _say(f"  and {len(document[kind]) - _LINES} more; --json has all")
     _say(f"read by code: {document['read']}, shown to people: {document['shown']}")

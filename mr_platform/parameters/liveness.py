@@ -1,8 +1,9 @@
 """Which parameters are alive: read by code, promised to code that is to come, or dead.
 
 A parameter is declared with the consumer that reads it. The claim is held against the consumer's source: a declared
-field counts as read where the source names that attribute, a parameter without a field where the source names its id,
-its sheet or its table. What is printed for people only is counted apart.
+field counts as read where the source reads that attribute, or calls a method of a parameter object that reads it; a
+parameter without a field where the source names its id, a table where it names its sheet. What is printed for people
+only is counted apart.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import functools
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,12 +22,20 @@ from mr_platform.parameters.registry import Registry
 _PACKAGE = Path(__file__).resolve().parent.parent
 # What is shown to people and steers nothing: listing it is all that `mr config show` does with it.
 SHOWN = "mr config show"
-# Consumers whose code does not lie in the folder of their name.
-_ELSEWHERE = {
+# Rooms whose code does not lie in the folder of their name alone: stations bring rooms and lake together.
+_ROOMS = {
     "labels": ("regimes", "stations"),
     "models": ("learning", "stations"),
+    "regimes": ("regimes", "stations"),
+    "learning": ("learning", "stations"),
+    "quality": ("quality", "stations"),
+    "stations": ("stations", "regimes"),
+    "core": ("features", "stations"),
     "mr config check": ("commands", "parameters/declarations/clashes.py"),
 }
+# What an object checks of itself says nothing about who reads it.
+_OWN_RULES = ("broken", "__post_init__")
+_KEYS = re.compile(r"\[[^\]]*\]")
 
 
 @dataclass(frozen=True)
@@ -75,11 +85,11 @@ def unsteered_fields() -> tuple[str, ...]:
 
 
 def is_read(one: Parameter | RecordTable) -> bool:
-    """Whether the consumer's source names what the declaration says it reads."""
+    """Whether the consumer's source reads what the declaration says."""
     attributes, texts = _names(one.consumer.name)
     if one.field:
-        return one.field.rpartition(".")[2] in attributes
-    return one.id in texts or one.sheet in texts
+        return _KEYS.sub("", one.field).rpartition(".")[2] in attributes
+    return one.id in texts
 
 
 def _everything(declared: Registry) -> list[Parameter | RecordTable]:
@@ -88,25 +98,45 @@ def _everything(declared: Registry) -> list[Parameter | RecordTable]:
 
 @functools.cache
 def _names(consumer: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Attributes that the consumer's source reads, and its text constants."""
+    """Attributes that the consumer's source reads, itself or by a method of a parameter object; its text constants."""
     attributes: set[str] = set()
     texts: set[str] = set()
     for path in _sources(consumer):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-                attributes.add(node.attr)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                texts.add(node.value)
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        attributes |= _attributes(tree)
+        texts |= {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    called: set[str] = set()
+    while new := (attributes & _methods().keys()) - called:
+        called |= new
+        for name in new:
+            attributes |= _methods()[name]
     return frozenset(attributes), frozenset(texts)
 
 
+@functools.cache
+def _methods() -> dict[str, frozenset[str]]:
+    """Attributes that the methods of the parameter objects read, by the method's name."""
+    found: dict[str, frozenset[str]] = {}
+    for name in sorted({kind.__module__.rpartition(".")[2] for kind in objects.KINDS}):
+        tree = ast.parse((Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                for inner in node.body:
+                    if isinstance(inner, ast.FunctionDef) and inner.name not in _OWN_RULES:
+                        found[inner.name] = found.get(inner.name, frozenset()) | _attributes(inner)
+    return found
+
+
+def _attributes(tree: ast.AST) -> frozenset[str]:
+    return frozenset(n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load))
+
+
 def _sources(consumer: str) -> list[Path]:
-    """The consumer's modules: its own folder or file, else its room."""
-    if consumer in _ELSEWHERE or consumer.split("/")[0] in _ELSEWHERE:
-        names = _ELSEWHERE.get(consumer) or _ELSEWHERE[consumer.split("/")[0]]
-        return [path for name in names for path in _below(_PACKAGE / name)]
-    own = _below(_PACKAGE / consumer)
-    return own or _below(_PACKAGE / consumer.split("/")[0])
+    """The consumer's modules: those of the rooms that do its work, else its own folder or file, else its room."""
+    room = consumer if consumer in _ROOMS else consumer.split("/")[0]
+    if room in _ROOMS:
+        return [path for name in _ROOMS[room] for path in _below(_PACKAGE / name)]
+    return _below(_PACKAGE / consumer) or _below(_PACKAGE / room)
 
 
 def _below(path: Path) -> list[Path]:
