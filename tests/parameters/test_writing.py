@@ -126,9 +126,7 @@ def test_the_value_is_written_and_nothing_else_changes(
     assert [part for part in now if now[part] != packed[part]] == [SHEET] and list(now) == list(packed)
 
 
-def test_every_value_of_the_customers_workbook_can_be_written_back_and_undone(
-    shared_data: Path, tmp_path: Path
-) -> None:
+def test_a_value_of_each_layout_is_written_back_and_undone_to_the_byte(shared_data: Path, tmp_path: Path) -> None:
     """In a sheet of each layout: write, look at all 31 sheets with another reader, write the old value back."""
     real = shared_data.parent / "excel" / "MR_CONFIG_STRATEGY_1.0.0.xlsx"
     path = tmp_path / "strategy.xlsx"
