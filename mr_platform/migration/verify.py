@@ -120,7 +120,7 @@ def verify(
     ):
         for entry in wanted:
             moment = now + timedelta(seconds=round(monotonic() - started, 3))
-            twice = entry.attempts > 1 or _draw(entry, seed) < sample
+            twice = entry.attempts > 1 or lot(entry, seed) < sample
             reports.append(_verify_one(lake, ledger, entry, asking, pulling, pool, twice=twice, now=moment))
             if progress is not None:
                 progress(reports[-1], len(reports), total)
@@ -270,7 +270,7 @@ def _taken(entry: Entry) -> ConflictError:
     )
 
 
-def _draw(entry: Entry, seed: str) -> float:
-    """A number in [0, 1) that depends on seed and partition alone."""
+def lot(entry: Entry, seed: str) -> float:
+    """A number in [0, 1) that depends on seed and partition alone: below the sample's share, it is pulled again."""
     drawn = hashlib.blake2b(f"{seed}\0{entry.table}\0{entry.partition}".encode(), digest_size=7).digest()
     return int.from_bytes(drawn, "big") / (1 << 56)

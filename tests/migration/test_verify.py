@@ -1,0 +1,201 @@
+"""Verification on the stand-in server: what passes, what does not, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import moved as world
+import pyarrow as pa
+import pytest
+from moved import DAYS, NOW, TABLE, Moved
+
+from mr_platform.errors import UsageError
+from mr_platform.lake.store import Lake
+from mr_platform.migration.checks import NAMES
+from mr_platform.migration.standin.changes import flip_bit, set_value
+from mr_platform.migration.standin.faults import Fault
+from mr_platform.migration.verify import lot, verify
+
+
+@pytest.fixture(scope="module")
+def transferred(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moved]:
+    folder = tmp_path_factory.mktemp("source")
+    server = world.start_server(folder)
+    found = Moved(server, Lake(folder / "lake"))
+    found.plan()
+    found.transfer()
+    yield found
+    server.stop()
+
+
+@pytest.fixture
+def moved(transferred: Moved, tmp_path: Path) -> Iterator[Moved]:
+    yield transferred.copy(tmp_path / "lake")
+    transferred.server.faults.clear()
+
+
+def failures(moved: Moved, day: date = DAYS[0]) -> list[dict]:
+    return moved.lake.read("migration/failures", moved.entry(day).partition).to_pylist()
+
+
+def test_an_honest_transfer_passes_every_named_check(moved: Moved) -> None:
+    reports = moved.verify()
+    assert [report.state for report in reports] == ["verified", "verified"]
+    assert [tuple(report.checks) for report in reports] == [NAMES, NAMES]
+    assert all(outcome.passed for report in reports for outcome in report.checks.values())
+    assert [report.pulled_twice for report in reports] == [True, True]
+    assert moved.lake.partitions("migration/failures") == []
+
+
+def test_the_ledger_keeps_what_each_check_found(moved: Moved) -> None:
+    moved.verify()
+    entry = moved.entry()
+    record = entry.facts["verification"]
+    assert (entry.state, entry.reason) == ("verified", "")
+    assert list(record["checks"]) == sorted(NAMES)
+    assert record["rows"] == world.ROWS
+    assert record["multiset"] == entry.facts["multiset"]
+    assert record["file_sha256"] == entry.facts["file_sha256"]
+
+
+def test_the_second_pull_cuts_elsewhere_than_the_first(moved: Moved) -> None:
+    before = len(moved.server.book.statements)
+    (report,) = moved.verify(DAYS[0])
+    pulls = [s.sql for s in moved.server.book.statements[before:] if s.call == "sql_execute_df"]
+    assert len(pulls) == 2
+    assert "24 rows in 2 chunks" in report.checks["second_pull"].detail
+
+
+def test_outside_the_sample_rows_are_not_pulled_again_but_everything_else_is_checked(moved: Moved) -> None:
+    before = len(moved.server.book.statements)
+    (report,) = moved.verify(DAYS[0], sample=0.0)
+    assert not [s for s in moved.server.book.statements[before:] if s.call == "sql_execute_df"]
+    assert (report.state, report.pulled_twice, tuple(report.checks)) == ("verified", False, NAMES)
+
+
+def test_the_sample_is_drawn_by_seed_and_share(moved: Moved) -> None:
+    entries = moved.ledger.entries()
+    drawn = [lot(entry, "a") for entry in entries]
+    assert drawn == [lot(entry, "a") for entry in entries]
+    assert drawn != [lot(entry, "b") for entry in entries]
+    assert all(0 <= number < 1 for number in drawn)
+
+
+def test_a_changed_cell_is_told_with_row_column_and_both_values(moved: Moved) -> None:
+    moved.server.faults.add(Fault("change", times=99, change=lambda t: set_value(t, row=1, column="ce_oi", value=7)))
+    (report,) = moved.verify(DAYS[0])
+    assert (report.state, report.proven) == ("mismatched", False)
+    assert "second_pull" in report.failed
+    rows = [row for row in failures(moved) if row["column_name"] == "ce_oi" and row["source_rowid"] is not None]
+    # the fault strikes the second row of each of the two chunks
+    assert [(row["source_rowid"], row["side"], row["source_value"]) for row in rows] == [
+        (1, "both", "7"),
+        (13, "both", "7"),
+    ]
+    held = moved.lake.read("raw/option_chain", moved.entry().partition, source="heavydb").column("ce_oi")
+    assert [row["lake_value"] for row in rows] == [str(held[1].as_py()), str(held[13].as_py())]
+    assert moved.entry().reason.startswith("second_pull: ce_oi of row")
+
+
+def test_a_mismatched_partition_is_moved_again_and_then_verified_and_its_failures_are_gone(moved: Moved) -> None:
+    moved.server.faults.add(Fault("change", times=1, change=lambda t: flip_bit(t, row=1, column="spot")))
+    assert moved.verify(DAYS[0])[0].state == "mismatched"
+    assert len(failures(moved)) > 0
+    moved.ledger.reopen(moved.entry(), why="a transport fault", now=NOW)
+    moved.transfer()
+    (report,) = moved.verify(DAYS[0])
+    assert (report.state, report.failed, report.pulled_twice) == ("verified", (), True)
+    assert failures(moved) == []
+
+
+def test_a_server_out_of_reach_leaves_the_partition_as_it_was(moved: Moved, tmp_path: Path) -> None:
+    server = world.start_server(tmp_path)
+    server.stop()
+    settings = replace(server.settings, attempts=1)
+    (report,) = verify(settings, moved.lake, moved.ledger, entries=[moved.entry()], now=NOW)
+    assert (report.state, report.proven, report.checks) == ("transferred", False, {})
+    assert report.error is not None
+    assert moved.entry().state == "transferred"
+
+
+def test_a_verified_partition_is_verified_again_on_request_and_found_out_when_the_source_changed(moved: Moved) -> None:
+    moved.verify()
+    moved.server.database.rewrite(TABLE, lambda t: flip_bit(t, row=3, column="ce_close"))
+    try:
+        (report,) = moved.verify(DAYS[0])
+    finally:
+        world.fill(moved.server)
+    assert report.state == "mismatched"
+    assert report.failed == ("second_pull",)
+
+
+def test_a_write_elsewhere_in_the_table_is_noticed_but_does_not_accuse_the_partition(moved: Moved) -> None:
+    moved.server.database.append(TABLE, world.source_rows(date(2022, 11, 9)))
+    try:
+        (report,) = moved.verify(DAYS[0], sample=0.0)
+    finally:
+        world.fill(moved.server)
+    assert report.state == "verified"
+    # the sample would have left it out; a source that was written to is pulled again in any case
+    assert report.pulled_twice
+    assert "written to since the transfer" in report.findings[0]
+
+
+def test_a_source_that_moves_during_the_verification_is_found_out(moved: Moved) -> None:
+    more = world.source_rows(DAYS[0]).slice(0, 1)
+    moved.server.faults.add(Fault("act", act=lambda: moved.server.database.append(TABLE, more)))
+    try:
+        (report,) = moved.verify(DAYS[0])
+    finally:
+        world.fill(moved.server)
+    assert report.state == "mismatched"
+    assert "source_stands_still" in report.failed
+
+
+def test_a_partition_that_is_not_moved_yet_cannot_be_verified(moved: Moved) -> None:
+    entry = moved.ledger.reopen(moved.entry(), why="again", now=NOW)
+    with pytest.raises(UsageError, match="pending"):
+        verify(moved.server.settings, moved.lake, moved.ledger, entries=[entry], now=NOW)
+
+
+def test_a_share_outside_nought_and_one_is_refused(moved: Moved) -> None:
+    with pytest.raises(UsageError, match="share"):
+        moved.verify(sample=1.5)
+
+
+def test_a_partition_held_by_another_run_is_left_alone(moved: Moved) -> None:
+    known = moved.entry()
+    with moved.ledger.claim(TABLE, DAYS[0]):
+        (report,) = moved.verify(DAYS[0])
+    assert (report.state, type(report.error).__name__) == ("transferred", "ConflictError")
+    assert moved.entry() == known
+
+
+def test_repeated_keys_of_the_source_are_listed_and_not_accused(moved: Moved) -> None:
+    day = date(2022, 11, 9)
+    rows = world.source_rows(day)
+    moved.server.database.append(TABLE, pa.concat_tables([rows, rows.slice(4, 2)]))
+    try:
+        moved.plan()
+        moved.transfer()
+        (report,) = moved.verify(day)
+    finally:
+        world.fill(moved.server)
+    assert report.state == "verified"
+    assert "2 rows repeat the key of another, in the source itself" in report.findings
+
+
+def test_a_date_that_is_no_session_is_noticed(moved: Moved) -> None:
+    saturday = date(2022, 11, 5)
+    moved.server.database.append(TABLE, world.source_rows(saturday))
+    try:
+        moved.plan()
+        moved.transfer()
+        (report,) = moved.verify(saturday)
+    finally:
+        world.fill(moved.server)
+    assert report.state == "verified"
+    assert "2022-11-05 is no session of the exchange" in report.findings
