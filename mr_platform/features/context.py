@@ -16,28 +16,33 @@ from mr_platform.features.memory import MOST_DAILY_BARS, DailyBars, DailyContext
 from mr_platform.features.running import all_components, run_components
 from mr_platform.features.series import CLOSE, HIGH, LAGS, LOW, SessionSeries
 from mr_platform.market.chain import OptionChainDay
+from mr_platform.parameters.common import DailyContextParameters
+from mr_platform.parameters.objects import build, declared_set
+from mr_platform.parameters.resolution import ParameterSet
 
 __all__ = ["DailyContext", "daily_context", "latest_before"]
 
 Floats = NDArray[np.float64]
 
-ATR_SPANS = (14, 21, 50)
 BAR = 5
-_LEAST_CALLS = 30
 _PAST_SESSIONS = 252
 _WIDEST_BASIS = 0.25
 """An index that lies further than this from the underlying is of something else."""
 
 
 def daily_context(
-    chain: OptionChainDay, previous: DailyContext | None = None, daily_bars: pa.Table | None = None
+    chain: OptionChainDay,
+    previous: DailyContext | None = None,
+    daily_bars: pa.Table | None = None,
+    parameters: ParameterSet | None = None,
 ) -> DailyContext:
     """The context of a whole session.
 
     ``previous`` is the context of the latest earlier session, at most ten calendar days back (``latest_before``);
     recursions run on from it, and start afresh without it. ``daily_bars`` is core/daily_bars of the same symbol; bars
-    of the session itself and later ones are left out. A session without a price hands on what it was given: the levels,
-    sums and recursions of the session before it. UsageError for a chain cut before its first bar.
+    of the session itself and later ones are left out; ``parameters``: the declared defaults without them. A session
+    without a price hands on what it was given: the levels, sums and recursions of the session before it.
+    UsageError for a chain cut before its first bar.
     """
     if chain.minutes.size == 0:
         raise UsageError(
@@ -47,22 +52,23 @@ def daily_context(
             remedy="make it after the first bar has closed",
         )
     n = chain.minutes.size
-    components = all_components()
-    ran = run_components(components, chain, previous=previous)
+    settings = build(DailyContextParameters, parameters or declared_set())
+    components = all_components(parameters=parameters)
+    ran = run_components(components, chain, previous=previous, parameters=parameters)
     series = ran.inputs
     known = np.flatnonzero(series.dte >= 0)
     dte = int(series.dte[known[0]]) if known.size else -1
     state = ran.states["c1"]
-    iv = atm_implied_volatility(chain, series)
-    atr_value, atr_bars = _atr(series, previous)
+    iv = atm_implied_volatility(chain, series, settings)
+    atr_value, atr_bars = _atr(series, previous, settings.atr_spans)
     last = np.minimum(np.arange(0, n, BAR) + BAR - 1, n - 1)
     straddle = _log_ratio(series.bars[last, 0, CLOSE], series.held[last, 0, LAGS.index(BAR)])
     carried = state.carried
     priced_bars = int(np.isfinite(series.bars[:, 0, CLOSE]).sum())
     levels = previous if priced_bars == 0 else None
     daily = _daily_bars(daily_bars, previous, chain)
-    component_return = _session_return(carried.score_trace[last], straddle)
-    timeframe_return = _session_return(carried.timeframe_trace[last, 0], straddle)
+    component_return = _session_return(carried.score_trace[last], straddle, settings.least_calls)
+    timeframe_return = _session_return(carried.timeframe_trace[last, 0], straddle, settings.least_calls)
     return DailyContext(
         symbol=chain.symbol,
         trade_date=chain.trade_date,
@@ -109,13 +115,13 @@ def _log_ratio(now: Floats, before: Floats) -> Floats:
     return out
 
 
-def _session_return(scores: Floats, straddle: Floats) -> Floats:
+def _session_return(scores: Floats, straddle: Floats, least_calls: int) -> Floats:
     """Sum over the session of sign(score) at one 5-minute bar times the held straddle's return over the next [n].
 
-    NaN for a part with fewer than 30 such calls.
+    NaN for a part with fewer than ``least_calls`` such calls.
     """
     calls = np.sign(scores[:-1]) * straddle[1:, None]
-    enough = np.isfinite(calls).sum(axis=0) >= _LEAST_CALLS
+    enough = np.isfinite(calls).sum(axis=0) >= least_calls
     return np.where(enough, np.nansum(calls, axis=0), np.nan)
 
 
@@ -140,14 +146,14 @@ def _week_sums(state: SessionState) -> Floats:
     return state.day.week_sums + state.carried.vwap
 
 
-def _atr(series: SessionSeries, previous: DailyContext | None) -> tuple[Floats, Floats]:
+def _atr(series: SessionSeries, previous: DailyContext | None, spans: tuple[int, int, int]) -> tuple[Floats, Floats]:
     """Wilder's ATR of the ATM straddle and the underlying at the close [2, 3]; while young, the mean of what was seen.
 
     J. Welles Wilder, New Concepts in Technical Trading Systems (1978). The straddle's previous close is that of the
     contract held; the first bar of a session has none, its true range is high less low.
     """
-    value = np.full((2, len(ATR_SPANS)), np.nan)
-    bars = np.zeros((2, len(ATR_SPANS)))
+    value = np.full((2, len(spans)), np.nan)
+    bars = np.zeros((2, len(spans)))
     if previous is not None:
         value[0], bars[0] = previous.atr_value[0], previous.atr_bars[0]
         if previous.underlying == series.underlying_kind:
@@ -160,7 +166,7 @@ def _atr(series: SessionSeries, previous: DailyContext | None) -> tuple[Floats, 
             before = series.held[t, 0, 0] if asset == 0 else last
             high, low = np.fmax(bar[HIGH], bar[CLOSE]), np.fmin(bar[LOW], bar[CLOSE])
             true_range = high - low if np.isnan(before) else max(high, before) - min(low, before)
-            for j, span in enumerate(ATR_SPANS):
+            for j, span in enumerate(spans):
                 weight = 1.0 / min(bars[asset, j] + 1.0, span)
                 start = true_range if bars[asset, j] == 0 else value[asset, j]
                 value[asset, j] = start + weight * (true_range - start)

@@ -20,6 +20,9 @@ from mr_platform.features.running import CHAIN_READ, passes_of, with_what_they_r
 from mr_platform.kernels.engine import engine as kernels_of
 from mr_platform.market.chain import OptionChainDay
 from mr_platform.market.sessions import Session
+from mr_platform.parameters.common import DailyContextParameters
+from mr_platform.parameters.objects import build, declared_set
+from mr_platform.parameters.resolution import ParameterSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,17 +92,24 @@ def compute_features(
     engine: str = "auto",
     until: int | None = None,
     peer: NDArray[np.float64] | None = None,
+    parameters: ParameterSet | None = None,
 ) -> FeatureFrame:
     """Features of every minute of a session from its core/option_chain rows, in any order.
 
     ``previous`` context of the latest earlier session at most ten calendar days back, ``history`` contexts of earlier
     sessions, newest last, in place of the sessions that ``previous`` remembers. ``until`` is a minute of the day: only
     bars that start at or before it are read, and the frame ends there. ``peer`` [bars of the session] closes of the
-    other symbol's underlying. UsageError for an unknown component or engine,
-    DataError for a context that is not earlier.
+    other symbol's underlying; ``parameters`` the declared defaults without them. UsageError for an unknown component or
+    engine, DataError for a context that is not earlier.
     """
     stream = FeatureStream(
-        session, symbol=symbol, previous=previous, history=history, components=components, engine=engine
+        session,
+        symbol=symbol,
+        previous=previous,
+        history=history,
+        components=components,
+        engine=engine,
+        parameters=parameters,
     )
     return stream.push(core, until=int(session.bar_minutes[-1]) if until is None else until, peer=peer)
 
@@ -120,6 +130,7 @@ class FeatureStream:
         history: Sequence[DailyContext] = (),
         components: Sequence[str] = ("c1",),
         engine: str = "auto",
+        parameters: ParameterSet | None = None,
     ) -> None:
         for context in (*history, *([previous] if previous is not None else [])):
             if context.trade_date >= session.trade_date:
@@ -135,7 +146,8 @@ class FeatureStream:
         self._history = tuple(history)
         self._kernels = kernels_of(engine)
         self._wanted = tuple(components)
-        self._components = with_what_they_read(components, engine)
+        self._components = with_what_they_read(components, engine, parameters)
+        self._limits = build(DailyContextParameters, parameters or declared_set())
         self._states: dict[str, Any] = {}
         self._rows: pa.Table | None = None
         self._done = 0
@@ -166,6 +178,7 @@ class FeatureStream:
             peer=peer,
             outputs=self._outputs,
             using=self._kernels,
+            limits=self._limits,
         )
         start, self._done = self._done, stop
         if not self._states and (series.dte >= 0).any():

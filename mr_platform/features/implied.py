@@ -8,16 +8,17 @@ from numpy.typing import NDArray
 from mr_platform.features.series import CLOSE, SessionSeries
 from mr_platform.kernels.cpu.black76 import implied_volatility
 from mr_platform.market.chain import OptionChainDay
+from mr_platform.parameters.common import DailyContextParameters
 
-LOWEST, HIGHEST = 0.01, 3.0
 
-
-def atm_implied_volatility(chain: OptionChainDay, series: SessionSeries) -> NDArray[np.float64]:
+def atm_implied_volatility(
+    chain: OptionChainDay, series: SessionSeries, limits: DailyContextParameters
+) -> NDArray[np.float64]:
     """Black-76 implied volatility at the ATM strike on the nearest expiry's forward, decimal per year [M].
 
     Mean of call and put; where one of them has none, linear in log-moneyness between ITM1 and OTM1 if both legs of
     both have one (strikes further off say nothing about the money in the last minutes before expiry: a real smile went
-    from 0.1 to 0.8 within four steps). NaN otherwise. A leg's volatility outside [0.01, 3] is none.
+    from 0.1 to 0.8 within four steps). NaN otherwise. A leg's volatility outside the ``limits`` is none.
     """
     out = np.full(series.minutes.size, np.nan)
     at = np.flatnonzero((series.expiry >= 0) & (series.strikes[:, 0] >= 0))
@@ -35,7 +36,7 @@ def atm_implied_volatility(chain: OptionChainDay, series: SessionSeries) -> NDAr
             for leg in (0, 1)
         ]
         pair = np.stack(legs)
-        pair[(pair < LOWEST) | (pair > HIGHEST)] = np.nan
+        pair[(pair < limits.iv_lowest) | (pair > limits.iv_highest)] = np.nan
         per_strike.append((strike, pair.mean(axis=0)))
     (middle, atm), (low, itm1), (high, otm1) = per_strike
     # ln(K / F): the forward drops out of the differences

@@ -18,6 +18,8 @@ from mr_platform.features.series import Floats, Ints, SessionSeries, series_of
 from mr_platform.kernels.engine import Engine, engine
 from mr_platform.market.chain import OptionChainDay
 from mr_platform.market.rolling import MONTHLY_WITHIN, RollingView, rolling
+from mr_platform.parameters.common import DailyContextParameters
+from mr_platform.parameters.objects import defaults
 
 if TYPE_CHECKING:
     from mr_platform.features.component import ComponentOutput
@@ -28,8 +30,6 @@ REACH = 15
 """Strikes either side of the ATM strike that ``around`` names."""
 ATM = REACH
 """Column of ``around`` that holds the ATM strike itself."""
-LOWEST_IV, HIGHEST_IV = 0.01, 3.0
-"""An implied volatility outside says nothing (option_chain.md, section 4); it counts as missing."""
 PASSES = ("smile", "greeks")
 """What is made only where a component needs it: volatilities of three expiries, Greeks of the nearest."""
 DEEP_FIELDS = ("open", "high", "low", "volume", "oi")
@@ -108,11 +108,13 @@ def session_inputs(
     peer: Floats | None = None,
     outputs: Mapping[str, ComponentOutput] | None = None,
     using: Engine | None = None,
+    limits: DailyContextParameters | None = None,
 ) -> SessionInputs:
     """The inputs of a chain with one day, whose whole session has ``n_bars`` bars.
 
     ``passes`` are the costly ones that are wanted (``PASSES``); ``peer`` [M] closes of the other symbol's underlying.
-    UsageError for an unknown pass.
+    ``limits``: an implied volatility outside of them says nothing and counts as missing. UsageError for an
+    unknown pass.
     """
     if unknown := sorted(set(passes) - set(PASSES)):
         raise UsageError(
@@ -122,6 +124,7 @@ def session_inputs(
             remedy="correct what the component says it needs",
         )
     kernels = using or engine()
+    limits = limits or defaults(DailyContextParameters)
     view = rolling(chain, using=kernels)
     series = series_of(chain, view, n_bars, kernels)
     roles = np.stack([view.nearest[0], view.next[0], far_expiry(chain, view)], axis=1)
@@ -136,7 +139,7 @@ def session_inputs(
         found = kernels.black76.chain_implied_volatility(
             close[None, :, None], forwards[None, :, role, None], chain.strikes, years[:, role, None]
         )[0, :, 0]
-        found[(found < LOWEST_IV) | (found > HIGHEST_IV)] = np.nan
+        found[(found < limits.iv_lowest) | (found > limits.iv_highest)] = np.nan
         volatility[:, role] = found
     known: dict[str, Any] = {f.name: getattr(series, f.name) for f in fields(series)}
     known["chain_close"] = _rows_of(chain.close[0], near)

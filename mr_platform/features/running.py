@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from mr_platform.features.inputs import DEEP_FIELDS, SessionInputs, session_inpu
 from mr_platform.features.memory import DailyContext
 from mr_platform.kernels.engine import engine as kernels_of
 from mr_platform.market.chain import FUTURE_FIELDS, LONGEST_DTE, OptionChainDay
+from mr_platform.parameters.common import DailyContextParameters
+from mr_platform.parameters.objects import build, declared_set
+from mr_platform.parameters.resolution import ParameterSet
 
 CHAIN_READ: Mapping[str, Any] = {
     "max_dte": LONGEST_DTE,
@@ -41,27 +45,45 @@ CORE_COLUMNS = (
 Components = Mapping[str, AdaptiveComponent[Any]]
 
 
-def component(key: str, engine: str = "auto") -> AdaptiveComponent[Any]:
-    """The component ``key`` with default parameters on the engine of that name; UsageError for an unknown one."""
+def component(key: str, engine: str = "auto", parameters: ParameterSet | None = None) -> AdaptiveComponent[Any]:
+    """The component ``key`` on the engine of that name; UsageError for an unknown one.
+
+    Its parameters are those of the set, the declared defaults without one.
+    """
+    made = _class_of(key)
+    settings: object = build(settings_of(key), parameters or declared_set())
+    return made(settings=settings, engine=kernels_of(engine).name)
+
+
+@functools.cache
+def settings_of(key: str) -> type:
+    """Class of the parameter object of the component ``key``: the type of its field ``settings``."""
+    kind: type = get_type_hints(_class_of(key))["settings"]
+    return kind
+
+
+def _class_of(key: str) -> Callable[..., AdaptiveComponent[Any]]:
     entry = entry_of(key)
     module = importlib.import_module(f"mr_platform.features.{entry.folder}.component")
-    made: AdaptiveComponent[Any] = getattr(module, entry.class_name)(engine=kernels_of(engine).name)
-    return made
+    found: Callable[..., AdaptiveComponent[Any]] = getattr(module, entry.class_name)
+    return found
 
 
-def all_components(engine: str = "auto") -> dict[str, AdaptiveComponent[Any]]:
+def all_components(engine: str = "auto", parameters: ParameterSet | None = None) -> dict[str, AdaptiveComponent[Any]]:
     """Every component that exists, in the order of the catalogue."""
-    return {entry.key: component(entry.key, engine) for entry in entries()}
+    return {entry.key: component(entry.key, engine, parameters) for entry in entries()}
 
 
-def with_what_they_read(keys: Sequence[str], engine: str = "auto") -> dict[str, AdaptiveComponent[Any]]:
+def with_what_they_read(
+    keys: Sequence[str], engine: str = "auto", parameters: ParameterSet | None = None
+) -> dict[str, AdaptiveComponent[Any]]:
     """The named components and all that they read, in the order of the catalogue; UsageError for an unknown one."""
     wanted: dict[str, AdaptiveComponent[Any]] = {}
     waiting = list(keys)
     while waiting:
         key = waiting.pop()
         if key not in wanted:
-            wanted[key] = component(key, engine)
+            wanted[key] = component(key, engine, parameters)
             waiting += wanted[key].reads
     return {entry.key: wanted[entry.key] for entry in entries() if entry.key in wanted}
 
@@ -95,12 +117,14 @@ def run_components(
     previous: DailyContext | None = None,
     peer: NDArray[np.float64] | None = None,
     engine: str = "auto",
+    parameters: ParameterSet | None = None,
 ) -> Run:
     """All of a session's minutes that the chain has, in one go."""
+    limits = build(DailyContextParameters, parameters or declared_set())
     n = chain.minutes.size
     outputs = {key: ComponentOutput.empty(n, len(one.features)) for key, one in components.items()}
     inputs = session_inputs(
-        chain, n, passes=passes_of(components), peer=peer, outputs=outputs, using=kernels_of(engine)
+        chain, n, passes=passes_of(components), peer=peer, outputs=outputs, using=kernels_of(engine), limits=limits
     )
     known = np.flatnonzero(inputs.dte >= 0)
     start = SessionStart(

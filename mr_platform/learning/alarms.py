@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from mr_platform.learning.dataset import Dataset
 from mr_platform.learning.metrics import entropy
-from mr_platform.learning.parameters import EvaluationParameters
 from mr_platform.learning.tasks import Target
+from mr_platform.parameters.learning import EvaluationParameters
 
 Ints = NDArray[np.int64]
 

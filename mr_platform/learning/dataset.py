@@ -17,9 +17,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mr_platform.errors import DataError
-from mr_platform.learning.parameters import DesignParameters
 from mr_platform.learning.tasks import REGIME, TARGETS, Task
 from mr_platform.learning.uniqueness import average_uniqueness
+from mr_platform.parameters.learning import DesignParameters
 from mr_platform.regimes.windows import BAR_MINUTES
 from schemas.tables import IST_TIMESTAMP, REGIMES
 

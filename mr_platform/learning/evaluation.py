@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from mr_platform.learning import metrics
 from mr_platform.learning.alarms import Alarm, control_alarms, leak_alarms, monoculture_alarms, share_alarms
 from mr_platform.learning.dataset import NO_CLASS, Dataset
-from mr_platform.learning.parameters import EvaluationParameters
 from mr_platform.learning.resampling import bootstrap_interval, session_confusions, session_draws
 from mr_platform.learning.tasks import Target
+from mr_platform.parameters.learning import EvaluationParameters
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mr_platform.learning.dataset import Dataset
-from mr_platform.learning.parameters import GateParameters
+from mr_platform.parameters.learning import GateParameters
 
 Floats = NDArray[np.float64]
 

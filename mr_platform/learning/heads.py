@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from mr_platform.errors import DataError
 from mr_platform.learning.baselines import class_shares, robust_scale, robust_standardise
 from mr_platform.learning.calibration import Calibration
-from mr_platform.learning.parameters import Candidate, LogisticCandidate, TreesCandidate
 from mr_platform.learning.trees import FlatTrees, softmax
+from mr_platform.parameters.learning import Candidate, LogisticCandidate, TreesCandidate
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -23,8 +23,8 @@ from mr_platform.learning.calibration import Calibration
 from mr_platform.learning.dataset import Dataset, build_dataset
 from mr_platform.learning.gate import InputRange
 from mr_platform.learning.heads import SCORES, Head
-from mr_platform.learning.parameters import DesignParameters, GateParameters
 from mr_platform.learning.tasks import TARGETS, task
+from mr_platform.parameters.learning import DesignParameters, GateParameters
 
 Floats = NDArray[np.float64]
 

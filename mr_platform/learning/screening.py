@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mr_platform.learning import metrics
 from mr_platform.learning.alarms import Alarm
-from mr_platform.learning.parameters import EvaluationParameters
+from mr_platform.parameters.learning import EvaluationParameters
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from mr_platform.learning.baselines import robust_scale, robust_standardise
 from mr_platform.learning.dataset import KNOWN_LABEL_PREFIX, Dataset
 from mr_platform.learning.heads import Head, fit_head
-from mr_platform.learning.parameters import Candidate
 from mr_platform.learning.tasks import Target
+from mr_platform.parameters.learning import Candidate
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

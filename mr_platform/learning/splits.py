@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mr_platform.errors import DataError
 from mr_platform.learning.dataset import Dataset
-from mr_platform.learning.parameters import SplitParameters
+from mr_platform.parameters.learning import SplitParameters
 
 Rows = NDArray[np.intp]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mr_platform.errors import UsageError
-from mr_platform.regimes import parameters as regimes
+from mr_platform.parameters.labels import LabelParameters
+from mr_platform.parameters.objects import defaults
 from schemas.labels import DIRECTION_LABELS, VOLATILITY_LABELS
 from schemas.tables import REGIMES
 
@@ -49,9 +50,9 @@ class Task:
         return self.back + self.ahead
 
 
-def task(name: str) -> Task:
-    """The task called ``regime_h12``, ``regime_h75`` or ``regime_nowcast``; windows from configs/regimes.yaml."""
-    windows = regimes.load().labels.tasks
+def task(name: str, labels: LabelParameters | None = None) -> Task:
+    """The task called ``regime_h12``, ``regime_h75`` or ``regime_nowcast``; its windows are those of ``labels``."""
+    windows = (labels or defaults(LabelParameters)).tasks
     known = {f"regime_{key}": key for key in windows}
     if name not in known:
         raise UsageError(

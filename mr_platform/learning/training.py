@@ -19,20 +19,21 @@ from numpy.typing import NDArray
 
 from mr_platform import logs
 from mr_platform.errors import DataError
-from mr_platform.learning import parameters as learning
 from mr_platform.learning.dataset import KNOWN_LABEL_PREFIX, NO_CLASS, Dataset, build_dataset
 from mr_platform.learning.evaluation import Evaluation, TargetEvaluation, evaluate_target, plain, truth_scores
 from mr_platform.learning.gate import InputRange
 from mr_platform.learning.heads import Head
 from mr_platform.learning.importance import permutation_importance
 from mr_platform.learning.model import Model
-from mr_platform.learning.parameters import Candidate, LearningParameters
 from mr_platform.learning.screening import single_input_alarms
 from mr_platform.learning.selection import fit_rows
 from mr_platform.learning.splits import Split, walk_forward
 from mr_platform.learning.tasks import REGIME, TARGETS, Target
 from mr_platform.learning.tasks import task as named_task
 from mr_platform.learning.walking import Walk, choose, single_thread, unconverged, walk
+from mr_platform.parameters.labels import LabelParameters
+from mr_platform.parameters.learning import Candidate, LearningParameters
+from mr_platform.parameters.objects import defaults
 
 Ints = NDArray[np.int64]
 
@@ -73,19 +74,22 @@ def train_and_evaluate(
     task: str,
     now: datetime,
     parameters: LearningParameters | None = None,
+    labelled_by: LabelParameters | None = None,
+    parameters_digest: str = "",
     truth: pa.Table | None = None,
     seed: int = 0,
 ) -> Trained:
     """Choose a candidate, walk it forward beside every baseline, fit it on all that is known, and describe it.
 
     ``features``: symbol, event_ts, known_ts, numbers (optionally ``dte`` and ``rule_p_*``); ``labels`` as
-    schemas/labels.py has them, of the same task; ``now`` aware: nothing known later is read. ``truth``: symbol,
-    event_ts, regime, the simulator's planted regimes, used for scoring only. Errors: DataError where there is too
-    little to train on, UsageError for an unknown task.
+    schemas/labels.py has them, of the same task, made by ``labelled_by``; ``now`` aware: nothing known later is read.
+    ``parameters_digest`` of all that steers features, labels and training, for the metadata; that of ``parameters``
+    where not given. ``truth``: symbol, event_ts, regime, the simulator's planted regimes, used for scoring only.
+    Errors: DataError where there is too little to train on, UsageError for an unknown task.
     """
-    settings = parameters if parameters is not None else learning.load()
+    settings = parameters if parameters is not None else defaults(LearningParameters)
     with logs.stage("training", task=task) as found, single_thread():
-        asked = named_task(task)
+        asked = named_task(task, labelled_by)
         design = settings.design_of(forward=asked.forward)
         data = build_dataset(features, labels, task=asked, design=design, now=now)
         data = _from_first_label(data)
@@ -135,7 +139,8 @@ def train_and_evaluate(
             train_end=_day(data.session[used].max()),
         )
         found |= {"rows": data.n, "candidate": candidate.name, "verdict": evaluation.verdict}
-    return Trained(model, evaluation, _describe(model, evaluation, data, features, settings, now, seed))
+    digest = parameters_digest or settings.digest()
+    return Trained(model, evaluation, _describe(model, evaluation, data, features, digest, now, seed))
 
 
 def _from_first_label(data: Dataset) -> Dataset:
@@ -244,7 +249,7 @@ def _describe(
     evaluation: Evaluation,
     data: Dataset,
     features: pa.Table,
-    settings: LearningParameters,
+    parameters_digest: str,
     now: datetime,
     seed: int,
 ) -> ModelMetadata:
@@ -264,7 +269,7 @@ def _describe(
         train_end=model.train_end,
         feature_schema_version=given or f"columns.{columns}",
         label_schema_version=data.label_schema_version,
-        parameters_digest=settings.digest(),
+        parameters_digest=parameters_digest,
         code_version=_code_version(),
         metrics=_headline(evaluation),
         baselines={

@@ -19,11 +19,11 @@ from mr_platform.learning.dataset import Dataset
 from mr_platform.learning.evaluation import CONTROL, MODEL
 from mr_platform.learning.heads import Head
 from mr_platform.learning.metrics import log_loss_rows
-from mr_platform.learning.parameters import Candidate, LearningParameters
 from mr_platform.learning.resampling import overfitting_probability
 from mr_platform.learning.selection import fit_rows
 from mr_platform.learning.splits import Split, combinatorial_purged, walk_forward
 from mr_platform.learning.tasks import REGIME, Target
+from mr_platform.parameters.learning import Candidate, LearningParameters
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

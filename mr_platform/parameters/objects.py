@@ -21,7 +21,7 @@ import hashlib
 import re
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, TypeVar, Union, cast
 
 from mr_platform.errors import DataError
@@ -104,10 +104,9 @@ def build(kind: type[T], parameters: ParameterSet) -> T:
     return cast(T, _Builder(parameters).made(kind, _tree(_name(kind)), _name(kind)))
 
 
-@functools.cache
 def defaults(kind: type[T]) -> T:
     """The object as the registry declares it, nothing set by anybody."""
-    return build(kind, _defaults())
+    return cast(T, _default(cast(Hashable, kind)))
 
 
 def faults(parameters: ParameterSet) -> tuple[ParameterFault, ...]:
@@ -154,7 +153,13 @@ def declared_for(kind: type, name: str) -> tuple[Declared, ...]:
 
 
 @functools.cache
-def _defaults() -> ParameterSet:
+def _default(kind: Hashable) -> object:
+    return build(cast(type, kind), declared_set())
+
+
+@functools.cache
+def declared_set() -> ParameterSet:
+    """The set of all declared defaults."""
     return default_set()
 
 

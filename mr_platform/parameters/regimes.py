@@ -53,7 +53,11 @@ class RegimeSignature(ParameterObject):
 
     def __iter__(self) -> Iterator[Signature]:
         """The seven signatures in the order of the components."""
-        return (Signature(*cell) for cell in zip(self.weights, self.lows, self.highs, strict=True))
+        return (self[at] for at in range(len(self.weights)))
+
+    def __getitem__(self, at: int) -> Signature:
+        """The signature of component ``at`` + 1."""
+        return Signature(self.weights[at], self.lows[at], self.highs[at])
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,8 @@ class TripleStraddleParameters(ParameterObject):
     minutes; ``quality_weights`` of presence, steadiness and traded share; a dispersion of ``confidence_spread`` would
     take confidence to 0, it ends at ``confidence_floor``; ``steadiness_share`` is the weight of the timeframes'
     confidence against the components' agreement. ``window`` of the rolling statistics in bars and ``windows``,
-    when they speak; ``redundant`` correlation. ``technique_anchors``: weights of EMA, VWAP and pivots by days to expiry.
+    when they speak; ``redundant`` correlation. ``technique_anchors`` by days to expiry: weights of EMA, VWAP and
+    pivots.
     """
 
     OBJECT: ClassVar[str] = "triple_straddle"

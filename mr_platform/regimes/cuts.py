@@ -11,7 +11,7 @@ from datetime import date
 
 import numpy as np
 
-from mr_platform.regimes.parameters import LabelParameters
+from mr_platform.parameters.labels import LabelParameters
 from mr_platform.regimes.windows import BAR_MINUTES, Floats, Ints, Windows
 
 

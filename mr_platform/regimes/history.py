@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mr_platform.errors import DataError
-from mr_platform.regimes.parameters import HistoryParameters
+from mr_platform.parameters.regimes import HistoryParameters
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mr_platform.errors import UsageError
-from mr_platform.regimes.parameters import RegimeParameters
+from mr_platform.parameters.regimes import RegimeParameters
 from mr_platform.regimes.rules import classify
 from mr_platform.regimes.weights import weights_for
 from schemas.tables import REGIMES

@@ -25,8 +25,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mr_platform.errors import UsageError
+from mr_platform.parameters.labels import LabelParameters, LabelTask
 from mr_platform.regimes.cuts import Cuts, trailing_cuts
-from mr_platform.regimes.parameters import LabelParameters, LabelTask
 from mr_platform.regimes.windows import BAR_MINUTES, Floats, SessionBars, Windows, follows_on_nse, join_history, measure
 from schemas.labels import DIRECTION_LABELS, LABEL_TABLES, VOLATILITY_LABELS
 from schemas.tables import IST_TIMESTAMP, REGIMES, TableSchema
@@ -149,7 +149,7 @@ def _task(name: str, parameters: LabelParameters) -> LabelTask:
         raise UsageError(
             rule=f"a label task is one of {list(parameters.tasks)}",
             value=name,
-            place="configs/regimes.yaml: labels.tasks",
+            place="LabelConfig",
             remedy="use one of the names above",
         )
     return parameters.tasks[name]

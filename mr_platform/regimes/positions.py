@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mr_platform.errors import UsageError
-from mr_platform.regimes.parameters import PositionParameters
+from mr_platform.parameters.regimes import PositionParameters
 from mr_platform.regimes.taxonomy import strategic
 
 VOLATILITY_REGIMES = ("low", "normal", "high", "extreme")
@@ -30,10 +30,10 @@ class PositionRecommendation:
     risk_multiplier: float
 
 
-def volatility_score(atr_percentages: NDArray[np.float64]) -> float:
-    """75th percentile of the average true ranges in percent of price; NaN values left out, NaN without any."""
+def volatility_score(atr_percentages: NDArray[np.float64], parameters: PositionParameters) -> float:
+    """Upper quantile of the average true ranges in percent of price; NaN values left out, NaN without any."""
     known = atr_percentages[np.isfinite(atr_percentages)]
-    return float(np.quantile(known, 0.75)) if known.size else math.nan
+    return float(np.quantile(known, parameters.score_quantile)) if known.size else math.nan
 
 
 def recommend(
@@ -45,8 +45,8 @@ def recommend(
 ) -> PositionRecommendation:
     """The recommendation for a regime (None: no signal, hence no position).
 
-    size = base(regime) * (0.5 + 0.5 confidence) * (2 - risk multiplier). ``score``: volatility score in
-    percent of price; where it is NaN the volatility regime counts as the highest. ``trend_strength`` in
+    size = base(regime) * (floor + (1 - floor) confidence) * (risk ceiling - risk multiplier). ``score``: volatility
+    score in percent of price; where it is NaN the volatility regime counts as the highest. ``trend_strength`` in
     -1..1 (weighted component score); its sign is the preferred side from the threshold on.
     """
     level = len(parameters.volatility_cuts) if math.isnan(score) else bisect_right(parameters.volatility_cuts, score)
@@ -64,5 +64,6 @@ def recommend(
     side = "long" if trend_strength >= parameters.direction else "neutral"
     if trend_strength <= -parameters.direction:
         side = "short"
-    size = parameters.base[regime] * (0.5 + 0.5 * confidence) * (2 - risk)
+    floor = parameters.confidence_floor
+    size = parameters.base[regime] * (floor + (1 - floor) * confidence) * (parameters.risk_ceiling - risk)
     return PositionRecommendation(size, stop, parameters.most[regime], side, VOLATILITY_REGIMES[level], risk)

@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from mr_platform.errors import UsageError
+from mr_platform.parameters.regimes import RegimeParameters
 from mr_platform.regimes.inputs import ComponentScores, Floats, ModelAnswer, Times
-from mr_platform.regimes.parameters import RegimeParameters
 from mr_platform.regimes.rules import Classification, agreement_of, classify, direction_of
 from mr_platform.regimes.state import MarketState
 from mr_platform.regimes.tactical import Stance, choose_tactical, classify_workbook
@@ -150,8 +150,8 @@ def _master_table(
         name: np.full(n, np.nan) if market is None else _align(event_ts, market.event_ts, getattr(market, name))
         for name in ("slope", "volatility", "percentile")
     }
-    # the direction an hour before the bar; where no row stands there the turn is unknown
-    past = _align(event_ts, event_ts + np.timedelta64(60, "m"), direction)
+    # the direction a while before the bar; where no row stands there the turn is unknown
+    past = _align(event_ts, event_ts + np.timedelta64(parameters.tactical.turn_minutes, "m"), direction)
     tactical: list[str | None] = []
     workbook: list[str | None] = []
     for row, answer in enumerate(answers):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mr_platform.errors import UsageError
-from mr_platform.regimes.parameters import COMPONENTS, RuleParameters
+from mr_platform.parameters.regimes import COMPONENTS, RuleParameters
 from schemas.tables import REGIMES
 
 Floats = NDArray[np.float64]

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mr_platform.errors import UsageError
-from mr_platform.regimes.parameters import LabelParameters, LabelTask
+from mr_platform.parameters.labels import LabelParameters, LabelTask
+from mr_platform.parameters.regimes import StateParameters
 from mr_platform.regimes.windows import Floats, Ints, SessionBars, follows_on_nse, measure
 
 SESSIONS_A_YEAR = 252
-SESSION_BARS = 75
 IST_MINUTES = 330
+_ORDINARY_BARS = 75
 _ANY_TREND = 0.5  # the state reads volatility alone
 
 
@@ -24,8 +25,8 @@ class MarketState:
     """At each five-minute bar of a session [n], from bars up to it alone; NaN where the past is too short.
 
     ``event_ts`` start of the bar, UTC instant, datetime64[us]; ``slope`` log change of the
-    underlying over 75 bars, the night included; ``volatility`` realised over 75 returns without the night,
-    annualised by sqrt(252); ``percentile`` mid-rank in 0..1 of the last hour's volatility among trailing
+    underlying over a session's bars, the night included; ``volatility`` realised over as many returns without the
+    night, annualised by sqrt(252); ``percentile`` mid-rank in 0..1 of the recent bars' volatility among trailing
     sessions at the same time of day.
     """
 
@@ -39,6 +40,7 @@ def market_state(
     sessions: Sequence[SessionBars],
     trade_date: date,
     parameters: LabelParameters,
+    state: StateParameters,
     *,
     follows: Callable[[date, date], bool] = follows_on_nse,
 ) -> MarketState:
@@ -51,31 +53,35 @@ def market_state(
             place="market state",
             remedy="publish core/daily_context for it",
         )
-    hour = measure(past, LabelTask("hour", 12, 2, crosses_night=False, theta=_ANY_TREND), parameters, follows=follows)
-    recent = past[-3:]  # 75 returns never reach further back in ordinary sessions
-    day = measure(
-        recent, LabelTask("day", SESSION_BARS, 2, crosses_night=False, theta=_ANY_TREND), parameters, follows=follows
-    )
+    hour = measure(past, _back("hour", state.recent_bars), parameters, follows=follows)
+    # no further back than those bars reach in ordinary sessions
+    recent = past[-(2 + -(-state.session_bars // _ORDINARY_BARS)) :]
+    day = measure(recent, _back("day", state.session_bars), parameters, follows=follows)
     bars = past[-1]
     mine = day.session == len(recent) - 1
     return MarketState(
         event_ts=np.datetime64(trade_date, "us") + (bars.minutes - IST_MINUTES).astype("timedelta64[m]"),
-        slope=_slope(recent, follows),
+        slope=_slope(recent, state.session_bars, follows),
         volatility=day.sigma_p[mine] * np.sqrt(SESSIONS_A_YEAR),
         percentile=_percentile(hour.sigma_p, hour.session, hour.minute, bars.minutes, len(past) - 1, parameters),
     )
 
 
-def _slope(recent: Sequence[SessionBars], follows: Callable[[date, date], bool]) -> Floats:
-    """Log change over 75 bars; sessions that are no neighbours, or of another kind, are not bridged."""
+def _back(name: str, bars: int) -> LabelTask:
+    """A task that looks back over ``bars``; what lies ahead is not read."""
+    return LabelTask(name, bars, 2, crosses_night=False, theta=_ANY_TREND)
+
+
+def _slope(recent: Sequence[SessionBars], bars: int, follows: Callable[[date, date], bool]) -> Floats:
+    """Log change over ``bars`` bars; sessions that are no neighbours, or of another kind, are not bridged."""
     chain = [recent[-1]]
     for before in reversed(recent[:-1]):
         if before.kind != chain[0].kind or not follows(before.trade_date, chain[0].trade_date):
             break
         chain.insert(0, before)
-    logs = np.log(np.concatenate([bars.underlying_close for bars in chain]))
+    logs = np.log(np.concatenate([one.underlying_close for one in chain]))
     back = np.full(logs.size, np.nan)
-    back[SESSION_BARS:] = logs[SESSION_BARS:] - logs[:-SESSION_BARS]
+    back[bars:] = logs[bars:] - logs[:-bars]
     return back[logs.size - recent[-1].n :]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from mr_platform.regimes.parameters import DailyParameters, TacticalParameters, WorkbookParameters
+from mr_platform.parameters.regimes import DailyParameters, TacticalParameters
+from mr_platform.parameters.workbook_regimes import TrendClass, WorkbookParameters
 from mr_platform.regimes.taxonomy import WORKBOOK_TRENDS, Tactical, tactical, workbook_name
 
 
@@ -71,28 +72,35 @@ def classify_workbook(
 
     ``slope`` change of the underlying over a session's length, decimal; ``volatility`` annualised, decimal;
     ``atr_percentile`` 0..1, preferred to ``volatility`` where known; ``adx`` 0..100 (Wilder), its minima are
-    waived where it is not known. The sheet's classes overlap; the first that holds wins: Strong (steep and
-    ADX >= 30), Bullish/Bearish (ADX >= 20), Sideways (|slope| < 0.005 and ADX >= 15), Neutral, which also
-    takes a slope that its ADX does not bear out. A cut belongs to the steeper, the more volatile class.
+    waived where it is not known. The sheet's classes overlap; the first that holds wins: Strong,
+    Bullish/Bearish, Sideways, each with its least ADX, then Neutral, which also takes a slope that its ADX does not
+    bear out. A cut belongs to the steeper, the more volatile class.
     """
+    medium, high = parameters.of_volatility("Medium"), parameters.of_volatility("High")
     if math.isnan(atr_percentile):
-        level, low, high = volatility, parameters.low_volatility, parameters.high_volatility
+        level, lowest, highest = volatility, medium.least, high.least
     else:
-        level, low, high = atr_percentile, parameters.low_percentile, parameters.high_percentile
+        level, lowest, highest = atr_percentile, medium.percentile.low / 100, high.percentile.low / 100
     if math.isnan(slope) or math.isnan(level):
         return None
-    band = 0 if level >= high else 2 if level < low else 1
-    steepness, unknown = abs(slope), math.isnan(adx)
+    band = 0 if level >= highest else 2 if level < lowest else 1
     side = "Bullish" if slope > 0 else "Bearish"
-    if steepness >= parameters.strong_slope and (unknown or adx >= parameters.strong_adx):
+    sideways = parameters.of_trend("Sideways")
+    if _reached(slope, parameters.of_trend(f"Strong_{side}"), adx):
         trend = f"Strong_{side}"
-    elif steepness >= parameters.slope and (unknown or adx >= parameters.adx):
+    elif _reached(slope, parameters.of_trend(side), adx):
         trend = side
-    elif steepness < parameters.sideways_slope and not unknown and adx >= parameters.sideways_adx:
+    elif sideways.least < slope < sideways.most and adx >= sideways.adx:
         trend = "Sideways"
     else:
         trend = "Neutral"
     return workbook_name(WORKBOOK_TRENDS.index(trend), band)
+
+
+def _reached(slope: float, trend: TrendClass, adx: float) -> bool:
+    """Whether a slope is as steep as the class begins, on its side of 0, and its ADX, where known, bears it out."""
+    steep = slope >= trend.least if slope > 0 else slope <= trend.most
+    return steep and (math.isnan(adx) or adx >= trend.adx)
 
 
 def classify_daily(returns: float, volatility: float, parameters: DailyParameters) -> str | None:
@@ -111,6 +119,8 @@ def classify_daily(returns: float, volatility: float, parameters: DailyParameter
     return side if abs(returns) > parameters.plain_return else "neutral"
 
 
-def daily_confidence(ratio_confidence: float, stability: float, volume_participation: float) -> float:
-    """Confidence of the daily system: min(ratio confidence * stability * (0.5 + volume participation), 1)."""
-    return min(ratio_confidence * stability * (0.5 + volume_participation), 1.0)
+def daily_confidence(
+    ratio_confidence: float, stability: float, volume_participation: float, parameters: DailyParameters
+) -> float:
+    """Confidence of the daily system: min(ratio confidence * stability * (volume floor + volume participation), 1)."""
+    return min(ratio_confidence * stability * (parameters.volume_floor + volume_participation), 1.0)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mr_platform.errors import DataError
-from mr_platform.regimes.parameters import TransitionParameters
+from mr_platform.parameters.regimes import TransitionParameters
 from schemas.tables import REGIMES
 
 Times = NDArray[np.datetime64]

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mr_platform.errors import UsageError
-from mr_platform.regimes.parameters import COMPONENTS, DTE_BUCKETS, WeightParameters
+from mr_platform.parameters.regimes import COMPONENTS, DTE_BUCKETS, WeightParameters
 from schemas.tables import ADAPTIVE_LEARNING_WEIGHTS
 
 # one namespace for every id of this room: the same row has the same id wherever and whenever it is made

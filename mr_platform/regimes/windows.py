@@ -20,7 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mr_platform.errors import DataError, UsageError
-from mr_platform.regimes.parameters import LabelParameters, LabelTask
+from mr_platform.parameters.labels import LabelParameters, LabelTask
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

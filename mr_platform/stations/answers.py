@@ -12,12 +12,13 @@ from mr_platform.exporting import known_by
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 from mr_platform.market.sessions import nse_calendar
+from mr_platform.parameters.regimes import HistoryParameters, PositionParameters, TransitionParameters
 from mr_platform.regimes.history import record
 from mr_platform.regimes.inputs import instants
-from mr_platform.regimes.parameters import load
 from mr_platform.regimes.positions import recommend, volatility_score
 from mr_platform.regimes.transitions import follow
 from mr_platform.regimes.unified import HistoricalContext, unified_output
+from mr_platform.stations.parameters import in_force
 from mr_platform.stations.regimes import COMPONENT_RESULTS, MASTER
 from mr_platform.stations.series import chain_sessions
 from schemas.tables import REGIMES
@@ -49,7 +50,9 @@ def regime_picture(lake: Lake, partition: Partition) -> bytes:
     """PNG: the session's price over its regimes, confidence beneath."""
     from mr_platform.regimes.timeline import picture
 
-    return picture(lake.read(MASTER, partition), _session(lake, partition), gate=load().transitions.gate)
+    return picture(
+        lake.read(MASTER, partition), _session(lake, partition), gate=in_force(lake, TransitionParameters).gate
+    )
 
 
 def unified_answer(lake: Lake, partition: Partition, *, until: int | None = None) -> dict[str, object]:
@@ -68,7 +71,9 @@ def unified_answer(lake: Lake, partition: Partition, *, until: int | None = None
         if one.trade_date < partition.trade_date
     ][-_HISTORY_PARTITIONS:]
     history = pa.concat_tables([*earlier, rows])
-    past = record(instants(history["event_ts"]), history["master_regime"].to_pylist(), load().history)
+    past = record(
+        instants(history["event_ts"]), history["master_regime"].to_pylist(), in_force(lake, HistoryParameters)
+    )
     last = rows.slice(rows.num_rows - 1).to_pylist()[0]
     answers = lake.read(COMPONENT_RESULTS, partition).to_pylist()
     scores = {
@@ -78,7 +83,8 @@ def unified_answer(lake: Lake, partition: Partition, *, until: int | None = None
     }
     weights = {row["component_id"]: row["weight_factor"] for row in answers if row["event_ts"] == last["event_ts"]}
     trend = float(np.nansum([scores[c] * (weights[c] or 0.0) for c in scores]))
-    volatility = volatility_score(_range_percentages(lake, partition, until))
+    advice = in_force(lake, PositionParameters)
+    volatility = volatility_score(_range_percentages(lake, partition, until), advice)
     confidence = last["master_confidence"] if last["master_confidence"] is not None else float("nan")
     answer = unified_output(
         last["event_ts"],
@@ -87,23 +93,21 @@ def unified_answer(lake: Lake, partition: Partition, *, until: int | None = None
         scores,
         trend,
         volatility,
-        recommend(
-            last["master_regime"], 0.0 if np.isnan(confidence) else confidence, volatility, trend, load().positions
-        ),
+        recommend(last["master_regime"], 0.0 if np.isnan(confidence) else confidence, volatility, trend, advice),
         HistoricalContext(float(past.duration_hours[-1]), float(past.stability[-1]), past.previous[-1]),
     )
-    return answer | {"transitions": transitions(rows)}
+    return answer | {"transitions": transitions(rows, in_force(lake, TransitionParameters))}
 
 
-def transitions(master: pa.Table) -> list[dict[str, object]]:
+def transitions(master: pa.Table, parameters: TransitionParameters) -> list[dict[str, object]]:
     """Challenges of the regime in force along rows of master_regime_analysis, oldest first: what the alerts rest on.
 
-    Followed on the rows' probabilities with the hysteresis, cool-down and hourly limit of configs/regimes.yaml.
+    Followed on the rows' probabilities with the hysteresis, cool-down and hourly limit of ``parameters``.
     """
     probabilities = np.column_stack(
         [master[f"p_{code.lower()}"].to_numpy(zero_copy_only=False).astype(np.float64) for code in REGIMES]
     )
-    found = follow(instants(master["event_ts"]), probabilities, load().transitions).transitions
+    found = follow(instants(master["event_ts"]), probabilities, parameters).transitions
     stamped = dict(zip(instants(master["event_ts"]).tolist(), master["event_ts"].to_pylist(), strict=True))
     return [
         {

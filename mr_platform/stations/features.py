@@ -11,7 +11,9 @@ import pyarrow as pa
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 from mr_platform.market.sessions import nse_calendar
+from mr_platform.parameters.common import DailyContextParameters
 from mr_platform.stations.chain import known_core
+from mr_platform.stations.parameters import active_set, stamp
 from mr_platform.stations.report import StationReport, last_closed_minute, publish, timed
 
 if TYPE_CHECKING:
@@ -28,8 +30,9 @@ PUBLISHED_EVERY = 5
 
 def publish_context(lake: Lake, partition: Partition, *, as_of: datetime | None = None) -> StationReport:
     """core/daily_context of a symbol-day, from its core and the context of the session before it."""
+    from mr_platform.features.catalogue import components
     from mr_platform.features.context import daily_context
-    from mr_platform.features.running import CHAIN_READ, CORE_COLUMNS
+    from mr_platform.features.running import CHAIN_READ, CORE_COLUMNS, settings_of
     from mr_platform.market.chain import OptionChainDay
 
     with timed("context", partition) as timer:
@@ -38,13 +41,15 @@ def publish_context(lake: Lake, partition: Partition, *, as_of: datetime | None 
         chain = OptionChainDay.from_core(core, session, symbol=partition.symbol, **CHAIN_READ)
         if as_of is not None:
             chain = chain.until(last_closed_minute(session, as_of))
-        context = daily_context(chain, previous_context(lake, partition), daily_bars(lake, partition))
+        previous = previous_context(lake, partition)
+        context = daily_context(chain, previous, daily_bars(lake, partition), active_set(lake))
         return publish(
             lake,
             CONTEXT,
             partition,
             context.to_table(),
             timer,
+            metadata=stamp(lake, DailyContextParameters, *(settings_of(entry.key) for entry in components())),
             details={"dte": context.dte, "underlying": context.underlying, "priced_bars": context.priced_bars},
         )
 
@@ -74,6 +79,7 @@ def compute_features(
         components=components or tuple(entry.key for entry in known()),
         engine=engine,
         until=until,
+        parameters=active_set(lake),
     )
 
 
@@ -82,6 +88,7 @@ def publish_features(
 ) -> StationReport:
     """The table of one component: a row for each finished five-minute bar."""
     from mr_platform.features.catalogue import component as entry_of
+    from mr_platform.features.running import settings_of
 
     with timed(f"features.{component}", partition) as timer:
         session = nse_calendar().session(partition.trade_date)
@@ -95,7 +102,7 @@ def publish_features(
             partition,
             rows.replace_schema_metadata(None),
             timer,
-            metadata=metadata,
+            metadata=metadata | stamp(lake, settings_of(component)),
             details={"features": len(frame.names), "engine": engine},
         )
 

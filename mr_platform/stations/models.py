@@ -14,8 +14,13 @@ from mr_platform.features.catalogue import components
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 from mr_platform.market.sessions import IST, nse_calendar
+from mr_platform.parameters import objects
+from mr_platform.parameters.common import DailyContextParameters
+from mr_platform.parameters.labels import LabelParameters
+from mr_platform.parameters.learning import LearningParameters, PromotionParameters
+from mr_platform.parameters.regimes import RegimeParameters, RuleParameters, WeightParameters
 from mr_platform.regimes.inputs import ModelAnswer, instants, with_rule_probabilities
-from mr_platform.regimes.parameters import load as load_regimes
+from mr_platform.stations.parameters import active_set, in_force
 from mr_platform.stations.regimes import TRUTH
 from mr_platform.stations.report import StationReport, timed
 from schemas.tables import REGIMES
@@ -54,17 +59,21 @@ def train_model(lake: Lake, task: str, symbols: Sequence[str], *, until: date) -
         now = nse_calendar().session(until).close.replace(tzinfo=IST)
         labels = pa.concat_tables([lake.read(table, p).replace_schema_metadata(None) for p in days])
         truths = [lake.read(TRUTH, p) for p in days if lake.describe(TRUTH, p) is not None]
+        settings = in_force(lake, LearningParameters)
         trained = train_and_evaluate(
             pa.concat_tables(features),
             labels,
             task=task,
             now=now,
+            parameters=settings,
+            labelled_by=in_force(lake, LabelParameters),
+            parameters_digest=objects.digest(active_set(lake), *_steering()),
             truth=pa.concat_tables([t.replace_schema_metadata(None) for t in truths]) if truths else None,
             seed=_SEED,
         )
         registry = Registry(lake)
         version = registry.register(trained, reason=f"trained on labels known by {now:%Y-%m-%d %H:%M}")
-        stage = _promote(registry, trained, version, now)
+        stage = _promote(registry, trained, version, now, settings.promotion)
         text = as_text(trained.evaluation)
         lake.put_object(f"reports/{task}/{version}.txt", text.encode())
         lake.put_object(f"reports/{task}/{version}.png", as_png(trained.evaluation))
@@ -93,6 +102,14 @@ def train_model(lake: Lake, task: str, symbols: Sequence[str], *, until: date) -
         )
 
 
+def _steering() -> tuple[type, ...]:
+    """What steers a model: its training, its labels, the features it reads and the rule classifier beside them."""
+    from mr_platform.features.running import settings_of
+
+    read = (settings_of(entry.key) for entry in components())
+    return (LearningParameters, LabelParameters, DailyContextParameters, RuleParameters, WeightParameters, *read)
+
+
 def publish_model_metadata(lake: Lake) -> None:
     """models/ml_model_metadata anew from the registry: every version of every task.
 
@@ -103,14 +120,12 @@ def publish_model_metadata(lake: Lake) -> None:
     lake.publish(METADATA, Partition("ALL", nse_calendar().first), Registry(lake).metadata())
 
 
-def _promote(registry: Registry, trained: Trained, version: str, now: datetime) -> str:
+def _promote(registry: Registry, trained: Trained, version: str, now: datetime, parameters: PromotionParameters) -> str:
     """The stage that the evaluation earns."""
-    from mr_platform.learning import parameters
-
     task, regime = trained.model.task, trained.evaluation.targets["regime"]
     low, high = regime.skill_interval
     # an interval of one session is NaN and earns nothing
-    if trained.evaluation.verdict != "accepted" or not low > parameters.load().promotion.least_skill:
+    if trained.evaluation.verdict != "accepted" or not low > parameters.least_skill:
         return "candidate"
     reason = f"skill {regime.skill:+.3f} [{low:+.3f}, {high:+.3f}] over {regime.best_baseline} out of sample"
     registry.promote(task, version, "champion", reason=reason, now=now, by="training")
@@ -120,13 +135,13 @@ def _promote(registry: Registry, trained: Trained, version: str, now: datetime) 
 def inputs(lake: Lake, partition: Partition) -> pa.Table | None:
     """What a model reads of a symbol-day: features of all components, joined, and the rule classifier's answer."""
     found = [(e, lake.read(e.table, partition)) for e in components() if lake.describe(e.table, partition) is not None]
-    return joined({entry.number: table for entry, table in found}) if found else None
+    return joined(lake, {entry.number: table for entry, table in found}) if found else None
 
 
-def joined(tables: dict[int, pa.Table]) -> pa.Table:
+def joined(lake: Lake, tables: dict[int, pa.Table]) -> pa.Table:
     """Feature tables of one symbol-day side by side: keys, dte, features, rule_p_*."""
     (number, rows), *others = tables.items()
-    rows = with_rule_probabilities(rows, number, load_regimes())
+    rows = with_rule_probabilities(rows, number, in_force(lake, RegimeParameters))
     for other, table in others:
         entry = next(e for e in components() if e.number == other)
         for name in entry.names:
@@ -145,7 +160,7 @@ def answer(lake: Lake, task: str, tables: dict[int, pa.Table], *, labels: Callab
     from mr_platform.learning.registry import Registry
 
     registry = Registry(lake)
-    rows = joined(tables)
+    rows = joined(lake, tables)
     if not rows.num_rows:
         return None
     opened = nse_calendar().session(rows["event_ts"][0].as_py().date()).open.replace(tzinfo=IST)

@@ -11,13 +11,23 @@ from mr_platform.errors import MissingPartition
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 from mr_platform.market.sessions import IST, nse_calendar
+from mr_platform.parameters.labels import LabelParameters
+from mr_platform.parameters.regimes import (
+    RegimeParameters,
+    RuleParameters,
+    SignalParameters,
+    StateParameters,
+    TacticalParameters,
+    WeightParameters,
+)
+from mr_platform.parameters.workbook_regimes import WorkbookParameters
 from mr_platform.regimes.inputs import ModelAnswer, scores_from_features
 from mr_platform.regimes.labels import class_shares, label_session
-from mr_platform.regimes.parameters import load
 from mr_platform.regimes.results import RegimeTables
 from mr_platform.regimes.results import analyse as analyse_scores
 from mr_platform.regimes.state import MarketState, market_state
 from mr_platform.regimes.weights import start_weights
+from mr_platform.stations.parameters import in_force, stamp
 from mr_platform.stations.report import StationReport, publish, timed
 from mr_platform.stations.series import chain_sessions, index_sessions, second_sessions
 
@@ -26,6 +36,16 @@ MASTER = "regimes/master_regime_analysis"
 WEIGHTS = "regimes/adaptive_learning_weights"
 # What "the regime now" means: the task whose champion answers beside the rules.
 NOWCAST = "regime_nowcast"
+# What steers the answers of a bar; labels too, since the state of the market is measured by their rules.
+_STEERING = (
+    RuleParameters,
+    WeightParameters,
+    TacticalParameters,
+    WorkbookParameters,
+    SignalParameters,
+    StateParameters,
+    LabelParameters,
+)
 # The simulator's planted regimes; no feature reads them.
 TRUTH = "simulator/truth"
 
@@ -40,7 +60,13 @@ def publish_labels(lake: Lake, partition: Partition, horizon: str) -> StationRep
         labels = session_labels(lake, partition, horizon)
         labelled = labels.num_rows - labels["label"].null_count
         return publish(
-            lake, table, partition, labels, timer, details={"labelled": labelled, "shares": class_shares(labels)}
+            lake,
+            table,
+            partition,
+            labels,
+            timer,
+            metadata=stamp(lake, LabelParameters),
+            details={"labelled": labelled, "shares": class_shares(labels)},
         )
 
 
@@ -52,7 +78,7 @@ def session_labels(lake: Lake, partition: Partition, horizon: str) -> pa.Table:
         chain_sessions(lake, partition.symbol, day),
         day,
         horizon,
-        load().labels,
+        in_force(lake, LabelParameters),
         history=index_sessions(lake, partition.symbol, day),
         second=second_sessions(lake, partition.symbol, day),
     )
@@ -83,7 +109,7 @@ def publish_regimes(lake: Lake, partition: Partition, *, as_of: datetime | None 
     """
     with timed("regimes", partition) as timer:
         tables, version = analyse(lake, partition)
-        measured = {"run_seconds": f"{timer.seconds}"}
+        measured = {"run_seconds": f"{timer.seconds}", **stamp(lake, *_STEERING)}
         publish(lake, COMPONENT_RESULTS, partition, tables.components, timer, metadata=measured)
         publish_start_weights(lake, partition.symbol)
         shares = pc.value_counts(tables.master["master_regime"]).to_pylist()
@@ -112,7 +138,7 @@ def analyse(lake: Lake, partition: Partition) -> tuple[RegimeTables, str]:
     tables = analyse_scores(
         partition.symbol,
         [scores_from_features(table, number) for number, table in found.items()],
-        load(),
+        in_force(lake, RegimeParameters),
         model=model,
         market=_market(lake, partition),
     )
@@ -145,7 +171,9 @@ def _market(lake: Lake, partition: Partition) -> MarketState | None:
     sessions = chain_sessions(lake, partition.symbol, partition.trade_date)
     if not any(bars.trade_date == partition.trade_date for bars in sessions):
         return None
-    return market_state(sessions, partition.trade_date, load().labels)
+    return market_state(
+        sessions, partition.trade_date, in_force(lake, LabelParameters), in_force(lake, StateParameters)
+    )
 
 
 def publish_start_weights(lake: Lake, symbol: str) -> None:
@@ -155,5 +183,5 @@ def publish_start_weights(lake: Lake, symbol: str) -> None:
     """
     calendar = nse_calendar()
     first = calendar.session(calendar.between(calendar.first, calendar.last)[0])
-    rows = start_weights(symbol, first.open.replace(tzinfo=IST), load().weights)
-    lake.publish(WEIGHTS, Partition(symbol, first.trade_date), rows)
+    rows = start_weights(symbol, first.open.replace(tzinfo=IST), in_force(lake, WeightParameters))
+    lake.publish(WEIGHTS, Partition(symbol, first.trade_date), rows, metadata=stamp(lake, WeightParameters))

@@ -13,6 +13,8 @@ from mr_platform.features.series import session_series
 from mr_platform.kernels.reference import black76
 from mr_platform.market.chain import OptionChainDay
 from mr_platform.market.sessions import IST, ORDINARY_WINDOW, Session
+from mr_platform.parameters.common import DailyContextParameters
+from mr_platform.parameters.objects import defaults
 
 DAY = date(2022, 11, 15)
 FORWARD, SIGMA = 18_010.0, 0.16
@@ -45,7 +47,7 @@ def core(*, puts: dict[float, float] | None = None, smile: dict[float, float] | 
 
 def atm_iv(table: pa.Table) -> np.ndarray:
     chain = OptionChainDay.from_core(table, SESSION)
-    return atm_implied_volatility(chain, session_series(chain, SESSION.n_bars))
+    return atm_implied_volatility(chain, session_series(chain, SESSION.n_bars), defaults(DailyContextParameters))
 
 
 def test_it_is_the_volatility_that_made_the_prices() -> None:

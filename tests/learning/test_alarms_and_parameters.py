@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from mr_platform.configuration import config_root, read_yaml
 from mr_platform.errors import DataError
-from mr_platform.learning import parameters
 from mr_platform.learning.alarms import control_alarms, leak_alarms, monoculture_alarms, share_alarms
 from mr_platform.learning.dataset import build_dataset
 from mr_platform.learning.tasks import REGIME, VOLATILITY, task
+from mr_platform.parameters.learning import LearningParameters
+from mr_platform.parameters.objects import defaults
 
-SETTINGS = parameters.load()
+SETTINGS = defaults(LearningParameters)
 
 
 @pytest.mark.parametrize(
@@ -79,26 +79,20 @@ def test_share_gap_names_the_class_and_the_month() -> None:
     [
         ("splits", "embargo_sessions", 0, "embargo of at least 1 session"),
         ("splits", "held_out", 6, "held_out < groups"),
-        ("splits", "folds", 2.5, "folds is a int"),
-        ("gate", "confidense", 0.5, "keys are"),
-        ("design", "clock", 1, "clock is a bool"),
+        ("evaluation", "resamples", 10, "at least 100 resamples"),
+        ("promotion", "least_skill", 1.0, "least_skill < 1"),
     ],
 )
 def test_wrong_parameters_are_refused(section: str, key: str, value: object, words: str) -> None:
-    document = read_yaml(config_root() / "learning.yaml")
-    document[section] = {**document[section], key: value}
     with pytest.raises(DataError, match=words):
-        parameters.parse(document)
+        replace(getattr(SETTINGS, section), **{key: value})
 
 
 def test_the_default_candidate_exists() -> None:
-    document = read_yaml(config_root() / "learning.yaml") | {"default": "none"}
     with pytest.raises(DataError, match="default is one of"):
-        parameters.parse(document)
+        replace(SETTINGS, default="none")
 
 
-def test_the_digest_changes_with_a_value(tmp_path: Path) -> None:
-    text = (config_root() / "learning.yaml").read_text()
-    other = tmp_path / "learning.yaml"
-    other.write_text(text.replace("folds: 5", "folds: 4"))
-    assert parameters.load(other).digest() != SETTINGS.digest()
+def test_the_digest_changes_with_a_value() -> None:
+    assert SETTINGS.digest() == "80f20493f7a4"
+    assert replace(SETTINGS, splits=replace(SETTINGS.splits, folds=4)).digest() != SETTINGS.digest()

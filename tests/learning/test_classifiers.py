@@ -10,7 +10,6 @@ import pytest
 from hmmlearn.hmm import GaussianHMM
 from sklearn.linear_model import LogisticRegression
 
-from mr_platform.learning import parameters
 from mr_platform.learning.baselines import (
     Climatology,
     HarTercile,
@@ -28,11 +27,12 @@ from mr_platform.learning.dataset import NO_CLASS, build_dataset
 from mr_platform.learning.heads import LinearScores, bin_codes, fit_head, fit_logistic, fit_trees
 from mr_platform.learning.hmm import GaussianHmm, fit_hmm, initial_hmm
 from mr_platform.learning.metrics import log_loss
-from mr_platform.learning.parameters import LogisticCandidate, TreesCandidate
 from mr_platform.learning.tasks import REGIME, TARGETS, VOLATILITY, task
 from mr_platform.learning.trees import FlatTrees
+from mr_platform.parameters.learning import LearningParameters, LogisticCandidate, TreesCandidate
+from mr_platform.parameters.objects import defaults
 
-DESIGN = parameters.load().design
+DESIGN = defaults(LearningParameters).design
 TREES = TreesCandidate("trees", 12, 6, 0.1, 20, 1.0, 0.7, 500)
 LOGISTIC = LogisticCandidate("logistic", 0.01, 500)
 

@@ -11,13 +11,14 @@ import pyarrow.compute as pc
 import pytest
 
 from mr_platform.errors import DataError, UsageError
-from mr_platform.learning import parameters
 from mr_platform.learning.dataset import NO_CLASS, build_dataset
 from mr_platform.learning.splits import Split, combinatorial_purged, verify_split, walk_forward
 from mr_platform.learning.tasks import Task, task
+from mr_platform.parameters.learning import LearningParameters
+from mr_platform.parameters.objects import defaults
 from schemas.tables import REGIMES
 
-SETTINGS = parameters.load()
+SETTINGS = defaults(LearningParameters)
 BAR = 300_000_000
 
 

@@ -8,12 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mr_platform.learning import parameters
 from mr_platform.learning.dataset import Dataset, build_dataset
 from mr_platform.learning.tasks import task
+from mr_platform.parameters.learning import LearningParameters
+from mr_platform.parameters.objects import defaults
 from schemas.tables import REGIMES
 
-SETTINGS = parameters.load()
+SETTINGS = defaults(LearningParameters)
 NOWCAST = task("regime_nowcast")
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mr_platform.learning.heads import fit_head
-from mr_platform.learning.parameters import LogisticCandidate, TreesCandidate
 from mr_platform.learning.selection import choose_inputs, variance_ratio
+from mr_platform.parameters.learning import LogisticCandidate, TreesCandidate
 
 LOGISTIC = LogisticCandidate("logistic", 0.01, 2)
 TREES = TreesCandidate("trees", 8, 4, 0.2, 10, 1.0, 1.0, 2)

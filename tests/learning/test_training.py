@@ -15,20 +15,20 @@ from sklearn.exceptions import ConvergenceWarning
 
 from mr_platform.errors import ConflictError, CorruptPartition, DataError, MissingPartition, UsageError
 from mr_platform.lake.store import Lake
-from mr_platform.learning import parameters, report
+from mr_platform.learning import report
 from mr_platform.learning.registry import Registry
 from mr_platform.learning.training import Trained, train_and_evaluate
 from mr_platform.learning.walking import unconverged
+from mr_platform.parameters.learning import LearningParameters, TreesCandidate
+from mr_platform.parameters.objects import defaults
 from schemas.tables import ML_MODEL_METADATA, REGIMES
 
-BASE = parameters.load()
+BASE = defaults(LearningParameters)
 QUICK = replace(
     BASE,
     splits=replace(BASE.splits, folds=2, choice_stride=5),
     candidates=tuple(
-        replace(c, iterations=12, learning_rate=0.3, column_share=1.0)
-        if isinstance(c, parameters.TreesCandidate)
-        else c
+        replace(c, iterations=12, learning_rate=0.3, column_share=1.0) if isinstance(c, TreesCandidate) else c
         for c in BASE.candidates
     ),
     evaluation=replace(BASE.evaluation, resamples=200),

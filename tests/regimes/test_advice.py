@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from mr_platform.errors import UsageError
-from mr_platform.regimes.parameters import load
+from mr_platform.parameters.objects import defaults
+from mr_platform.parameters.regimes import RegimeParameters
 from mr_platform.regimes.positions import recommend, volatility_score
 from mr_platform.regimes.unified import HistoricalContext, to_json, unified_output
 from mr_platform.regimes.weights import dte_bucket, start_weights, weights_for
 from schemas.tables import ADAPTIVE_LEARNING_WEIGHTS
 
-PARAMETERS = load()
+PARAMETERS = defaults(RegimeParameters)
 IST = timezone(timedelta(hours=5, minutes=30))
 OPEN = datetime(2022, 11, 14, 9, 15, tzinfo=IST)
 
@@ -93,8 +94,8 @@ def test_a_confidence_outside_its_range_or_an_unknown_regime_is_refused():
 
 
 def test_the_volatility_score_is_the_upper_quartile_of_the_known_percentages():
-    assert volatility_score(np.array([1.0, 2.0, 3.0, np.nan, 5.0])) == pytest.approx(3.5)
-    assert math.isnan(volatility_score(np.array([np.nan])))
+    assert volatility_score(np.array([1.0, 2.0, 3.0, np.nan, 5.0]), PARAMETERS.positions) == pytest.approx(3.5)
+    assert math.isnan(volatility_score(np.array([np.nan]), PARAMETERS.positions))
 
 
 def test_the_unified_document():

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mr_platform.errors import DataError
+from mr_platform.parameters.regimes import HistoryParameters
 from mr_platform.regimes.history import record
-from mr_platform.regimes.parameters import HistoryParameters
 
 PARAMETERS = HistoryParameters(days=30, bar_minutes=30)
 NAN = np.nan

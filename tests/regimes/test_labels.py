@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 
 from mr_platform.errors import UsageError
+from mr_platform.parameters.objects import defaults
+from mr_platform.parameters.regimes import RegimeParameters
 from mr_platform.regimes.cuts import trailing_cuts
 from mr_platform.regimes.labels import class_shares, label_schema_version, label_session, label_windows
-from mr_platform.regimes.parameters import load
 from mr_platform.regimes.windows import SessionBars, Windows
 from schemas.labels import LABEL_TABLES
 
 NAN = np.nan
 D1, D2, D3, D4, D5 = (date(2022, 11, 14) + timedelta(days=k) for k in range(5))
 # q33 and q67 of 1, 2, 3 are 1.667 and 2.333
-PARAMETERS = replace(load().labels, sessions=3, min_sessions=3, pool_bars=0)
+PARAMETERS = replace(defaults(RegimeParameters).labels, sessions=3, min_sessions=3, pool_bars=0)
 
 
 def next_day(before: date, after: date) -> bool:

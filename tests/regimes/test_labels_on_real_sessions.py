@@ -10,11 +10,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from mr_platform.parameters.objects import defaults
+from mr_platform.parameters.regimes import RegimeParameters
 from mr_platform.regimes.labels import class_shares, label_windows
-from mr_platform.regimes.parameters import load
 from mr_platform.regimes.windows import SessionBars, bars_from_minutes, measure
 
-PARAMETERS = load().labels
+PARAMETERS = defaults(RegimeParameters).labels
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ import pytest
 
 from mr_platform.errors import UsageError
 from mr_platform.lake.layout import Partition
+from mr_platform.parameters.objects import defaults
+from mr_platform.parameters.regimes import RegimeParameters
 from mr_platform.regimes.inputs import (
     ComponentScores,
     ModelAnswer,
@@ -19,13 +21,12 @@ from mr_platform.regimes.inputs import (
     scores_from_features,
     with_rule_probabilities,
 )
-from mr_platform.regimes.parameters import load
 from mr_platform.regimes.results import analyse
 from mr_platform.regimes.rules import classify
 from mr_platform.regimes.state import MarketState
 from schemas.tables import COMPONENT_ANALYSIS_RESULTS, IST_TIMESTAMP, MASTER_REGIME_ANALYSIS, REGIMES
 
-PARAMETERS = load()
+PARAMETERS = defaults(RegimeParameters)
 NAN = np.nan
 START = np.datetime64("2022-11-14T03:45", "us")  # 09:15 IST
 FIVE = np.timedelta64(5, "m")

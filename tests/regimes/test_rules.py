@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from mr_platform.errors import UsageError
-from mr_platform.regimes.parameters import load
+from mr_platform.parameters.objects import defaults
+from mr_platform.parameters.regimes import RegimeParameters
 from mr_platform.regimes.rules import agreement_of, classify, direction_of, match
 from schemas.tables import REGIMES
 
-PARAMETERS = load()
+PARAMETERS = defaults(RegimeParameters)
 RULES = PARAMETERS.rules
 WEEKLY = np.array(PARAMETERS.weights.by_dte["0-7"])
 NAN = np.nan

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from mr_platform.errors import UsageError
-from mr_platform.regimes.parameters import load
+from mr_platform.parameters.objects import defaults
+from mr_platform.parameters.regimes import RegimeParameters
 from mr_platform.regimes.state import market_state
 from mr_platform.regimes.windows import SessionBars
 
-PARAMETERS = replace(load().labels, min_sessions=3)
+PARAMETERS = replace(defaults(RegimeParameters).labels, min_sessions=3)
+STATE = defaults(RegimeParameters).state
 DAYS = [date(2022, 10, 3) + timedelta(days=k) for k in range(6)]
 
 
@@ -35,7 +37,7 @@ def test_slope_volatility_and_percentile_by_hand():
     for day, step in zip(DAYS, steps, strict=False):
         sessions.append(drift(day, step, level))
         level += 75 * step
-    state = market_state(sessions, DAYS[4], PARAMETERS, follows=next_day)
+    state = market_state(sessions, DAYS[4], PARAMETERS, STATE, follows=next_day)
     assert state.event_ts[0] == np.datetime64("2022-10-07T03:45")
     # bar 9: ten bars of today, sixty-five of the day before
     assert state.slope[9] == pytest.approx(10 * 2.5e-4 + 65 * 4e-4)
@@ -47,7 +49,7 @@ def test_slope_volatility_and_percentile_by_hand():
 
 
 def test_the_state_needs_a_past_and_enough_sessions():
-    state = market_state([drift(DAYS[0], 1e-4)], DAYS[0], PARAMETERS, follows=next_day)
+    state = market_state([drift(DAYS[0], 1e-4)], DAYS[0], PARAMETERS, STATE, follows=next_day)
     assert np.isnan(state.slope).all()
     assert np.isnan(state.volatility).all()
     assert np.isnan(state.percentile).all()
@@ -55,7 +57,7 @@ def test_the_state_needs_a_past_and_enough_sessions():
 
 def test_the_state_does_not_look_at_later_bars_or_sessions():
     sessions = [drift(day, 1e-4 * (1 + k % 3), k * 0.01) for k, day in enumerate(DAYS)]
-    full = market_state(sessions, DAYS[4], PARAMETERS, follows=next_day)
+    full = market_state(sessions, DAYS[4], PARAMETERS, STATE, follows=next_day)
     today = sessions[4]
     short = replace(
         today,
@@ -64,11 +66,11 @@ def test_the_state_does_not_look_at_later_bars_or_sessions():
         straddle_return=today.straddle_return[:30],
         atm_iv=today.atm_iv[:30],
     )
-    part = market_state([*sessions[:4], short], DAYS[4], PARAMETERS, follows=next_day)
+    part = market_state([*sessions[:4], short], DAYS[4], PARAMETERS, STATE, follows=next_day)
     for name in ("event_ts", "slope", "volatility", "percentile"):
         np.testing.assert_array_equal(getattr(full, name)[:30], getattr(part, name))
 
 
 def test_a_session_that_is_not_given_is_refused():
     with pytest.raises(UsageError, match="2022-10-08"):
-        market_state([drift(DAYS[0], 1e-4)], DAYS[5], PARAMETERS, follows=next_day)
+        market_state([drift(DAYS[0], 1e-4)], DAYS[5], PARAMETERS, STATE, follows=next_day)

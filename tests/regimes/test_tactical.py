@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from mr_platform.regimes.parameters import load
+from mr_platform.parameters.objects import defaults
+from mr_platform.parameters.regimes import RegimeParameters
 from mr_platform.regimes.tactical import (
     Stance,
     choose_tactical,
@@ -16,7 +17,7 @@ from mr_platform.regimes.tactical import (
 )
 from mr_platform.regimes.taxonomy import DAILY, TACTICAL, WORKBOOK
 
-PARAMETERS = load()
+PARAMETERS = defaults(RegimeParameters)
 NAN = math.nan
 
 # regime, direction, direction an hour ago, volatility percentile, confidence -> tactical
@@ -138,4 +139,4 @@ def test_the_daily_regimes_are_all_reached_and_no_other():
     ("ratio", "stability", "participation", "expected"), [(0.8, 0.5, 0.5, 0.4), (0.9, 1.0, 1.0, 1.0)]
 )
 def test_the_daily_confidence_is_at_most_one(ratio, stability, participation, expected):
-    assert daily_confidence(ratio, stability, participation) == pytest.approx(expected)
+    assert daily_confidence(ratio, stability, participation, PARAMETERS.daily) == pytest.approx(expected)

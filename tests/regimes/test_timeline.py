@@ -8,14 +8,15 @@ from datetime import date
 
 import numpy as np
 
+from mr_platform.parameters.objects import defaults
+from mr_platform.parameters.regimes import RegimeParameters
 from mr_platform.regimes.inputs import ComponentScores, ModelAnswer
-from mr_platform.regimes.parameters import load
 from mr_platform.regimes.results import analyse
 from mr_platform.regimes.timeline import _bands, picture
 from mr_platform.regimes.windows import SessionBars
 from schemas.tables import MASTER_REGIME_ANALYSIS, REGIMES
 
-PARAMETERS = load()
+PARAMETERS = defaults(RegimeParameters)
 DAY = date(2022, 11, 14)
 N = 75
 EVENT = np.datetime64("2022-11-14T03:45", "us") + np.arange(N) * np.timedelta64(5, "m")

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from mr_platform.errors import DataError
-from mr_platform.regimes.parameters import load
+from mr_platform.parameters.objects import defaults
+from mr_platform.parameters.regimes import RegimeParameters
 from mr_platform.regimes.transitions import changes, follow
 from schemas.tables import REGIMES
 
-PARAMETERS = load().transitions
+PARAMETERS = defaults(RegimeParameters).transitions
 START = np.datetime64("2022-11-14T03:45", "us")
 
 

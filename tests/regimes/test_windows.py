@@ -10,7 +10,9 @@ import pyarrow as pa
 import pytest
 
 from mr_platform.errors import DataError, UsageError
-from mr_platform.regimes.parameters import LabelTask, load
+from mr_platform.parameters.labels import LabelTask
+from mr_platform.parameters.objects import defaults
+from mr_platform.parameters.regimes import RegimeParameters
 from mr_platform.regimes.windows import (
     SessionBars,
     bars_from_context,
@@ -20,7 +22,7 @@ from mr_platform.regimes.windows import (
     measure,
 )
 
-PARAMETERS = load().labels
+PARAMETERS = defaults(RegimeParameters).labels
 MON, TUE, WED = date(2022, 11, 14), date(2022, 11, 15), date(2022, 11, 16)
 WITHIN = LabelTask("two", back=2, ahead=2, crosses_night=False, theta=0.3)
 NIGHT = LabelTask("three", back=3, ahead=3, crosses_night=True, theta=0.3)

@@ -14,6 +14,7 @@ from mr_platform import stations
 from mr_platform.lake.store import Lake
 from mr_platform.learning.registry import Registry
 from mr_platform.market.sessions import IST
+from mr_platform.parameters.learning import PromotionParameters
 from mr_platform.stations import models
 from mr_platform.stations.regimes import planted_labels
 
@@ -155,6 +156,6 @@ def test_the_lower_bound_of_the_skill_decides(interval, verdict: str, stage: str
         evaluation=SimpleNamespace(verdict=verdict, targets={"regime": target}),
     )
     now = datetime(2024, 9, 24, 15, 30, tzinfo=IST)
-    assert models._promote(Book(), made, "v1", now) == stage
+    assert models._promote(Book(), made, "v1", now, PromotionParameters(least_skill=0.0)) == stage
     reason = "v1 champion: skill +0.100 [+0.010, +0.200] over persistence out of sample"
     assert promoted == ([reason] if stage == "champion" else [])
