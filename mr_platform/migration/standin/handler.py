@@ -16,7 +16,6 @@ from mr_platform.migration.standin import wire
 from mr_platform.migration.standin.dialect import Refused, Translation, translate
 from mr_platform.migration.standin.faults import Fault, FaultScript
 from mr_platform.migration.standin.tables import Database, served
-from mr_platform.sources.heavydb.schema import ROW_ID
 from mr_platform.sources.heavydb.settings import MAX_ROWS, SERVER_SECONDS
 
 VERSION = "8.5.0-standin"
@@ -130,9 +129,7 @@ class Handler:
         if table is None:
             raise _error(f"Table {table_name} doesn't exist")
         columns = [wire.described(column.name, column, n) for n, column in enumerate(table.columns, start=1)]
-        rowid = wire.described(ROW_ID, table.column(ROW_ID), len(columns) + 1)
-        rowid.is_system = True
-        return TTableDetails(row_desc=[*columns, rowid], fragment_size=32_000_000, page_size=2 << 20, view_sql="")
+        return TTableDetails(row_desc=columns, fragment_size=32_000_000, page_size=2 << 20, view_sql="")
 
     def get_table_epochs(self, session: str, db_id: int, table_id: int) -> list[Any]:
         from heavydb.thrift.ttypes import TTableEpochInfo
@@ -152,10 +149,12 @@ class Handler:
         first_n: int,
         at_most_n: int,
     ) -> Any:
-        from heavydb.thrift.ttypes import TQueryResult, TRowSet
+        from heavydb.thrift.ttypes import TQueryResult, TQueryType, TRowSet
 
         start = time.monotonic()
         faults = self._enter("sql_execute", session, query)
+        if first_n >= 0 and at_most_n >= 0:
+            raise _error("At most one of first_n and at_most_n can be set")
         translation, table = self._rows("sql_execute", query, first_n, faults)
         if 0 <= at_most_n < table.num_rows:
             raise _error(f"The result contains more rows than the specified cap of {at_most_n}")
@@ -169,6 +168,7 @@ class Handler:
             execution_time_ms=spent,
             total_time_ms=spent,
             nonce=nonce or "",
+            query_type=TQueryType.READ,
         )
 
     def sql_execute_df(
@@ -231,6 +231,8 @@ class Handler:
         return faults
 
     def _rows(self, call: str, query: str, first_n: int, faults: list[Fault]) -> tuple[Translation, pa.Table]:
+        import duckdb
+
         try:
             translation = translate(query, self._database)
         except Refused as refused:
@@ -242,6 +244,8 @@ class Handler:
             stored = self._database.answer(f"{translation.sql} LIMIT {limit + 1}", seconds=self._seconds)
         except TimeoutError as error:
             raise _error("SQL Error: Query execution has exceeded the time limit") from error
+        except duckdb.Error as error:
+            raise _error(f"SQL Error: Query execution failed: {error}") from error
         if stored.num_rows > self._max_rows:
             raise _error(f"SQL Error: guard rail: a query returns at most {self._max_rows} rows")
         table = served(stored.slice(0, limit), translation.outputs)

@@ -11,6 +11,11 @@ from mr_platform.sources.heavydb.schema import SourceColumn
 
 _END_OF_STREAM = 8
 _REAL = ("FLOAT", "DOUBLE", "DECIMAL")
+# what the server stores for NULL, and sends beside the flag that says so
+_NULLS = {"BOOL": -128, "TINYINT": -128, "SMALLINT": -(2**15), "INT": -(2**31)}
+_NULL_INTEGER = -(2**63)
+_NULL_REALS = {"FLOAT": 1.1754943508222875e-38}
+_NULL_REAL = 2.2250738585072014e-308
 
 
 def arrow_frame(table: pa.Table) -> bytes:
@@ -40,7 +45,7 @@ def type_info(column: SourceColumn) -> Any:
         is_array=False,
         precision=column.precision,
         scale=column.scale,
-        comp_param=32 if column.encoding == "DICT" else 0,
+        comp_param=32 if column.encoding in ("DICT", "DATE_IN_DAYS") else 0,
         size=-1,
     )
 
@@ -69,9 +74,13 @@ def columnar(table: pa.Table, columns: list[SourceColumn]) -> list[Any]:
         if column.type == "STR":
             data = TColumnData(str_col=pc.fill_null(values.cast(pa.string()), "").to_pylist())
         elif column.type in _REAL:
-            data = TColumnData(real_col=pc.fill_null(values.cast(pa.float64()), 0.0).to_pylist())
+            data = TColumnData(
+                real_col=pc.fill_null(values.cast(pa.float64()), _NULL_REALS.get(column.type, _NULL_REAL)).to_pylist()
+            )
         else:
-            data = TColumnData(int_col=pc.fill_null(_integers(values, column), 0).to_pylist())
+            data = TColumnData(
+                int_col=pc.fill_null(_integers(values, column), _NULLS.get(column.type, _NULL_INTEGER)).to_pylist()
+            )
         found.append(TColumn(data=data, nulls=nulls))
     return found
 

@@ -13,6 +13,7 @@ from heavydb._parsers import _extract_column_details
 from heavydb.exceptions import Error, ProgrammingError
 from heavydb.thrift.ttypes import TArrowTransport
 
+from mr_platform.migration.standin.changes import set_value
 from mr_platform.migration.standin.handler import VERSION
 from mr_platform.migration.standin.server import StandIn
 
@@ -83,9 +84,9 @@ def test_the_details_are_those_of_the_real_protocol(client: Any) -> None:
         ("spot", "DOUBLE", "NONE", True),
         ("ce_oi", "BIGINT", "NONE", True),
         ("zone_name", "STR", "DICT", True),
-        ("rowid", "BIGINT", "NONE", False),
     ]
-    assert [entry.is_system for entry in details.row_desc] == [False] * 5 + [True]
+    assert [entry.is_system for entry in details.row_desc] == [False] * 5
+    assert [column.comp_param for column in columns] == [32, 0, 0, 0, 32]
 
 
 def test_arrow_comes_as_the_server_writes_it(client: Any) -> None:
@@ -108,6 +109,23 @@ def test_first_n_cuts_and_at_most_n_refuses(client: Any) -> None:
     assert len(ask(client._session, statement, True, "n", 3, -1).row_set.columns[0].nulls) == 3
     with pytest.raises(Exception, match="more rows than the specified cap of 3"):
         ask(client._session, statement, True, "n", -1, 3)
+
+
+def test_one_of_the_two_limits_is_given(client: Any) -> None:
+    with pytest.raises(Exception, match="At most one of first_n and at_most_n"):
+        client._client.sql_execute(client._session, f"SELECT ce_oi FROM {TABLE} {WHERE}", True, "n", 3, 3)
+
+
+def test_a_null_is_a_flag_beside_the_server_s_own_value(client: Any, standin: StandIn) -> None:
+    for column in ("ce_oi", "spot", "trade_time"):
+        standin.database.rewrite(TABLE, lambda rows, name=column: set_value(rows, row=0, column=name, value=None))
+    answer = client._client.sql_execute(
+        client._session, f"SELECT ce_oi, spot, trade_time FROM {TABLE} {WHERE} AND rowid = 0", True, "", -1, -1
+    )
+    oi, spot, at = answer.row_set.columns
+    assert [column.nulls for column in (oi, spot, at)] == [[True]] * 3
+    assert (oi.data.int_col, spot.data.real_col, at.data.int_col) == ([-(2**63)], [2.2250738585072014e-308], [-(2**63)])
+    assert client.execute(f"SELECT ce_oi, spot FROM {TABLE} {WHERE} AND rowid = 0").fetchall() == [(None, None)]
 
 
 def test_rows_can_be_asked_row_by_row(client: Any) -> None:

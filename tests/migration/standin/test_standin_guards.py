@@ -10,6 +10,7 @@ import pytest
 from heavydb.exceptions import Error, ProgrammingError
 from heavydb.thrift.ttypes import TDBException
 
+from mr_platform.migration.standin.changes import set_value
 from mr_platform.migration.standin.server import StandIn
 
 TABLE = "nifty_option_chain"
@@ -110,6 +111,16 @@ def test_the_time_limit_reaches_the_client_as_the_server_s_word(
     monkeypatch.setattr(standin.database, "answer", late)
     with pytest.raises(Error, match="exceeded the time limit"):
         client.execute(f"SELECT spot FROM {TABLE} {WHERE}")
+
+
+def test_a_sum_beyond_64_bits_is_refused_and_not_wrapped(client: Any, standin: StandIn) -> None:
+    for row in (0, 1):
+        standin.database.rewrite(TABLE, lambda rows, at=row: set_value(rows, row=at, column="ce_oi", value=2**62))
+    with pytest.raises(ProgrammingError, match="Query execution failed"):
+        client.execute(f"SELECT SUM(ce_oi) AS s FROM {TABLE} {WHERE}")
+    assert client.execute(f"SELECT SUM(ce_oi) AS s FROM {TABLE} {WHERE} AND rowid > 0").fetchall() == [
+        (2**62 + 75 * 27,)
+    ]
 
 
 def test_the_file_is_open_read_only_while_it_answers(client: Any, standin: StandIn) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 
@@ -47,3 +49,13 @@ def test_the_password_is_in_no_text_of_the_settings() -> None:
     texts += [repr(dataclasses.asdict(settings)), f"{dataclasses.astuple(settings)}", settings.address]
     assert not any("s3cret" in text for text in texts)
     assert Secret("a") == Secret("a") != Secret("b")
+
+
+def test_knowing_the_source_loads_neither_its_client_nor_a_parser() -> None:
+    code = (
+        "import sys; import mr_platform.sources.heavydb.connection, mr_platform.sources.heavydb.statements,"
+        " mr_platform.migration.standin.server, mr_platform.migration.standin.market;"
+        " print([m for m in ('heavydb', 'sqlalchemy', 'sqlglot', 'duckdb', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
