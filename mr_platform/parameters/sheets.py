@@ -88,7 +88,7 @@ class _Sheet:
                         "restore the header row, or remove the sheet to take its defaults",
                     )
                 )
-            else:
+            elif table.form != "notes":
                 self.said.warnings.append(
                     finding(self.where, table.title, f"the sheet has {what}", "its defaults hold")
                 )
