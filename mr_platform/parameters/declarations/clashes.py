@@ -72,12 +72,15 @@ def longest_spells(values: Values) -> bool:
 
 
 def direct_reversals(values: Values) -> bool:
-    allowed = values["TransitionManagement.allow_direct_reversals"]
-    bullish, bearish = set(matching("Bullish_*")), set(matching("Bearish_*"))
-    steps = [(set(matching(one["FromRegime"])), set(matching(one["ToRegime"])))
-             for one in records_of(values, "TransitionRules")]  # fmt: skip
-    listed = any((a & bullish and b & bearish) or (a & bearish and b & bullish) for a, b in steps)
-    return listed and not allowed
+    up = {name for name in REGIMES if "Bullish" in name}
+    down = {name for name in REGIMES if "Bearish" in name}
+    steps = [
+        (set(matching(one["FromRegime"])), set(matching(one["ToRegime"])))
+        for one in records_of(values, "TransitionRules")
+    ]
+    # a pattern such as *_Low_Vol keeps the trend: only a step whose ends have different trends throughout reverses
+    listed = any((a <= up and b <= down) or (a <= down and b <= up) for a, b in steps)
+    return listed and not values["TransitionManagement.allow_direct_reversals"]
 
 
 def regimes_without_formation(values: Values) -> bool:

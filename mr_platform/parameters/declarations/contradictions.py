@@ -214,7 +214,8 @@ _TIMEFRAMES = (
         "the timeframe sheet rules votes on the regime, the fusion sheet the models' forecasts",
     ),
     Contradiction(
-        "weights of timeframes", ("MultiTimeframeConfig", "MultiTimeframeFusion.timeframe_weights"),
+        "weights of timeframes",
+        ("MultiTimeframeConfig", "MultiTimeframeFusion.timeframe_weights", "TrendingOIPAConfig.oi_timeframe_weights"),
         "MultiTimeframeConfig",
         "the table rules votes on the regime, the fusion sheet the models' forecasts; C1 and C3 weigh their own",
         clashes.timeframe_votes,
