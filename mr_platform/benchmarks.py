@@ -379,3 +379,11 @@ def _features() -> list[BenchResult]:
     from mr_platform.features import benchmark as features
 
     return [BenchResult(**row._asdict()) for row in features.run()]
+
+
+@benchmark("config")
+def _config() -> list[BenchResult]:
+    """A workbook read, loaded with validation, and loaded from the cache, against openpyxl's own read."""
+    from mr_platform.parameters import benchmark as parameters
+
+    return [BenchResult(**row._asdict()) for row in parameters.run()]

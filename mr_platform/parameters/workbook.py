@@ -9,6 +9,7 @@ written anew.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -33,6 +34,10 @@ log = logs.get("parameters.workbook")
 
 # Part of the cache's key: a document written by an older reader, or let through by older rules, is never read again.
 _READER = 1
+_STRUCTURE = {
+    "[Content_Types].xml", "_rels/.rels", "xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/styles.xml",
+}  # fmt: skip
+_HUGE = re.compile(rb"[0-9][eE]\+?[0-9]{3}|[0-9]{300}")
 _TYPES: dict[str, type[date] | type[time]] = {"moment": datetime, "date": date, "time": time}
 
 
@@ -144,11 +149,11 @@ def parse(package: Package) -> Workbook:
     """The cells of a checked package. Errors: SourceError where a sheet cannot be read, or holds an endless text."""
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError, XmlError, ZipError
 
-    wanted = ("xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/styles.xml", "xl/sharedStrings.xml")
-    parts = {sheet.part for sheet in package.sheets} | {*wanted, "[Content_Types].xml", "_rels/.rels"}
-    plain = write_entries(entry for entry in package.entries if entry.name in parts)
+    holders = {*(sheet.part for sheet in package.sheets), "xl/sharedStrings.xml"} & package.parts.keys()
+    plain = write_entries(entry for entry in package.entries if entry.name in holders | _STRUCTURE)
     place = package.path.name
-    sheets = {}
+    sheets: dict[str, SheetCells] = {}
+    make = tuple.__new__
     try:
         book = CalamineWorkbook.from_filelike(BytesIO(plain))
         for index, known in enumerate(package.sheets):
@@ -160,11 +165,14 @@ def parse(package: Package) -> Workbook:
             )
             rows = []
             for row, values in enumerate(sheet.to_python(), top + 1):
-                found = tuple(
-                    [Cell(row, column, _plain(value)) for column, value in enumerate(values, left + 1) if value != ""]
-                )
+                # texts need no second look, and a named tuple is made twice as fast without its own constructor
+                found = [
+                    make(Cell, (row, column, value if type(value) is str else _plain(value)))
+                    for column, value in enumerate(values, left + 1)
+                    if value != ""
+                ]
                 if found:
-                    rows.append(found)
+                    rows.append(tuple(found))
             sheets[known.name] = SheetCells(known.name, tuple(rows), merged, known.hidden)
     except (CalamineError, PasswordError, XmlError, ZipError, ValueError, OverflowError, OSError) as error:
         raise _unreadable(error, place) from error
@@ -174,13 +182,19 @@ def parse(package: Package) -> Workbook:
             raise
         raise _unreadable(error, place) from error
     workbook = Workbook(package.path, package.digest, sheets)
-    for name, cells in sheets.items():
+    # an endless text needs many bytes of XML, an infinite number an exponent or very many digits
+    if any(len(package.parts[part]) > TEXT_LENGTH or _HUGE.search(package.parts[part]) for part in holders):
+        _check_values(workbook)
+    return workbook
+
+
+def _check_values(workbook: Workbook) -> None:
+    for name, cells in workbook.sheets.items():
         for cell in cells.cells():
             if isinstance(cell.value, str) and len(cell.value) > TEXT_LENGTH:
                 raise _unusable(f"a text has at most {TEXT_LENGTH:,} characters", workbook.place(name, cell))
             if isinstance(cell.value, float) and not isfinite(cell.value):
                 raise _unusable("a number is finite", workbook.place(name, cell))
-    return workbook
 
 
 def _plain(value: Any) -> CellValue:
@@ -211,12 +225,18 @@ def _unreadable(error: BaseException, place: str) -> SourceError:
 
 def _load(path: Path) -> dict[str, SheetCells] | None:
     """Sheets of a cached document; None where there is none or it is not one of ours."""
+    make = tuple.__new__
     try:
         kept = json.loads(path.read_bytes())
         return {
             name: SheetCells(
                 name,
-                tuple([tuple([Cell(row, column, _read(v)) for column, v in cells]) for row, cells in rows]),
+                tuple(
+                    [
+                        tuple([make(Cell, (row, at, v if type(v) is not list else _read(v))) for at, v in cells])
+                        for row, cells in rows
+                    ]
+                ),
                 tuple(Area(*area) for area in merged),
                 hidden,
             )
@@ -258,8 +278,6 @@ def _written(value: CellValue) -> object:
     return value
 
 
-def _read(written: Any) -> CellValue:
-    if type(written) is not list:
-        return written  # type: ignore[no-any-return]
+def _read(written: list[str]) -> CellValue:
     name, text = written
     return _TYPES[name].fromisoformat(text)

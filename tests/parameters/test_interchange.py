@@ -153,8 +153,8 @@ def test_a_document_of_another_shape_is_a_fault_not_a_crash(tmp_path: Path, text
     ("text", "value"),
     [
         ("NO", "NO"), ("09:15", "09:15"), ("0x10", "0x10"), ("1_000", "1_000"), ("012", 12), ("1e-7", 1e-7),
-        ("~", None), (".5", 0.5), ("true", True), ("yes", "yes"), ("2025-01-01", "2025-01-01"), ("'1'", "1"), ('"1"', "1"),
-        (".nan", ".nan"), (".inf", ".inf"),
+        ("~", None), (".5", 0.5), ("true", True), ("yes", "yes"), ("2025-01-01", "2025-01-01"),
+        ("'1'", "1"), ('"1"', "1"), (".nan", ".nan"), (".inf", ".inf"),
     ],
 )  # fmt: skip
 def test_a_plain_scalar_means_what_yaml_1_2_says(text: str, value: object) -> None:
