@@ -14,8 +14,9 @@ from mr_platform.errors import UsageError
 ARROW_CALL = "sql_execute_df"
 ROWS_CALL = "sql_execute"
 KINDS = {
-    "cut": "half of the answer is sent, then the connection closes",
-    "kill": "half of the answer is sent, then the server's process ends as by a kill -9",
+    "cut": "`share` of the answer is sent, then the connection closes",
+    "kill": "`share` of the answer is sent, then the server's process ends as by a kill -9",
+    "stall": "`share` of the answer is sent, the rest after `seconds`",
     "close": "the connection closes without an answer",
     "truncate": "the Arrow frame ends in the middle, within a whole message",
     "torn": "the Arrow frame ends before its record batch, within a whole message that states its size",
@@ -37,6 +38,7 @@ class Fault:
     nth: int = 1
     times: int = 1
     seconds: float = 0.0
+    share: float = 0.5
     containing: str = ""
     change: Callable[[pa.Table], pa.Table] | None = None
     act: Callable[[], None] | None = None

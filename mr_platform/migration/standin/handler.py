@@ -67,7 +67,7 @@ class Book:
 class Handler:
     """Thrift's ``Heavy.Iface``, as far as a reader needs it; anything else is booked and refused.
 
-    ``harm(fault)`` is told of faults of the connection that the call came by (cut, kill, close).
+    ``harm(fault)`` is told of faults of the connection that the call came by (cut, kill, close, stall).
     """
 
     def __init__(
@@ -220,7 +220,7 @@ class Handler:
         self.book.call(call)
         faults = self._script.strike(call, text)
         for fault in faults:
-            if fault.kind in ("cut", "kill", "close"):
+            if fault.kind in ("cut", "kill", "close", "stall"):
                 self._harm(fault)
             elif fault.kind == "slow":
                 time.sleep(fault.seconds)

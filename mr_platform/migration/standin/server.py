@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -36,10 +38,15 @@ class _Peer(TSocket):  # type: ignore[misc]
         if fault is None:
             super().write(buff)
             return
+        sent = min(max(1, int(len(buff) * fault.share)), len(buff) - 1)
         if fault.kind != "close":
-            super().write(buff[: max(1, len(buff) // 2)])
+            super().write(buff[:sent])
         if fault.kind == "kill":
             os._exit(_KILLED)
+        if fault.kind == "stall":
+            time.sleep(fault.seconds)
+            super().write(buff[sent:])
+            return
         self.hang_up()
         raise TTransportException(TTransportException.NOT_OPEN, "broken off by the fault script")
 
@@ -56,8 +63,8 @@ class _Peer(TSocket):  # type: ignore[misc]
 class StandIn:
     """A running server; a context manager. ``port`` 0 lets the system choose: read it after ``start``.
 
-    ``max_rows`` and ``seconds`` are the server's guard rails. ``faults`` can be added while it runs, ``book`` tells
-    what it was asked, ``database`` is the test's hand on its tables.
+    ``max_rows`` and ``seconds`` are the server's guard rails; with ``tls`` it speaks nothing else. ``faults`` can be
+    added while it runs, ``book`` tells what it was asked, ``database`` is the test's hand on its tables.
     """
 
     def __init__(
@@ -69,8 +76,10 @@ class StandIn:
         login: Login = Login(USER, PASSWORD, DATABASE),
         max_rows: int = MAX_ROWS,
         seconds: float = SERVER_SECONDS,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.database = database
+        self._tls = tls
         self.host = host
         self.port = port
         self.login = login
@@ -165,6 +174,8 @@ class StandIn:
         protocol = TBinaryProtocolAccelerated(TBufferedTransport(peer))
         processor: Any = Processor(self._handler)
         try:
+            if self._tls is not None:
+                peer.setHandle(self._tls.wrap_socket(peer.handle, server_side=True))
             while True:
                 processor.process(protocol, protocol)
         except (TTransportException, OSError, EOFError) as error:

@@ -153,6 +153,8 @@ class HeavyDb:
             )
 
     def _call(self, what: str, ask: Callable[[Client, str], Answer]) -> Answer:
+        import ssl
+
         from heavydb.thrift.ttypes import TDBException
         from thrift.Thrift import TException
 
@@ -171,6 +173,9 @@ class HeavyDb:
                 if not _session_lost(error):
                     raise self._refused(what, error.error_msg) from None
                 reason = error.error_msg
+            except ssl.SSLCertVerificationError as error:
+                self._discard()
+                raise self._untrusted(error.verify_message) from None
             except OverflowError:
                 self._discard()
                 raise self._too_large(what) from None
@@ -224,6 +229,14 @@ class HeavyDb:
             value=answer,
             place=f"{self.settings.address}: {what}",
             remedy="the answer is the server's own; a query is bounded by trade_date, 60 s and 10,000,000 rows",
+        )
+
+    def _untrusted(self, answer: str) -> SourceError:
+        return SourceError(
+            rule="the server's certificate descends from MR_HEAVYDB_CA_CERTS and names the host",
+            value=answer,
+            place=f"{self.settings.address}, {self.settings.ca_certs}",
+            remedy="correct the file or the host; the password was not sent",
         )
 
     def _too_large(self, what: str) -> SourceError:

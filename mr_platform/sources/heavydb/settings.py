@@ -46,7 +46,9 @@ class HeavyDbSettings:
 
     ``timeout`` seconds a socket may stay silent (above the server's own 60 s, so that its own refusal is heard);
     ``attempts`` tries of a call, each on a fresh connection; ``backoff`` seconds before the second, doubled each time
-    and multiplied by a random number in [0, 1); ``database_id`` the catalogue's number, which epochs are asked by.
+    and multiplied by a random number in [0, 1); ``database_id`` the catalogue's number, which epochs are asked by;
+    ``ca_certs`` the file of certificates that the server's own must descend from: with it the connection is encrypted,
+    without it everything, the password included, travels in the clear.
     """
 
     host: str
@@ -58,6 +60,7 @@ class HeavyDbSettings:
     attempts: int = 5
     backoff: float = 0.5
     database_id: int = 1
+    ca_certs: str | None = None
 
     @property
     def address(self) -> str:
@@ -66,7 +69,8 @@ class HeavyDbSettings:
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> HeavyDbSettings:
-        """From MR_HEAVYDB_HOST, _USER, _PASSWORD (required), _PORT, _DATABASE, _TIMEOUT, _ATTEMPTS, _DATABASE_ID."""
+        """From MR_HEAVYDB_HOST, _USER, _PASSWORD (required), _PORT, _DATABASE, _TIMEOUT, _ATTEMPTS,
+        _DATABASE_ID, _CA_CERTS."""
         missing = [_PREFIX + name for name in ("HOST", "USER", "PASSWORD") if not env.get(_PREFIX + name)]
         if missing:
             raise UsageError(
@@ -84,6 +88,7 @@ class HeavyDbSettings:
             timeout=_number(env, "TIMEOUT", SERVER_SECONDS + 15.0, 0.001, 3600),
             attempts=int(_number(env, "ATTEMPTS", 5, 1, 100)),
             database_id=int(_number(env, "DATABASE_ID", 1, 0, 2**31 - 1)),
+            ca_certs=env.get(_PREFIX + "CA_CERTS") or None,
         )
 
 

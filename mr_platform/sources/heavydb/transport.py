@@ -7,6 +7,7 @@ generated ``Heavy.Client``, and nothing in the package is patched.
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING, Any
 
 from thrift.transport.TSocket import TSocket
@@ -26,9 +27,19 @@ class BoundedSocket(TSocket):  # type: ignore[misc]
     Thrift's own ``readAll`` appends to a bytes object, which copies what it has at every packet.
     """
 
-    def __init__(self, host: str, port: int, timeout: float) -> None:
+    def __init__(self, host: str, port: int, timeout: float, tls: ssl.SSLContext | None) -> None:
         super().__init__(host, port)
         self.setTimeout(timeout * 1000)
+        self._tls = tls
+
+    def open(self) -> None:
+        super().open()
+        if self._tls is not None:
+            try:
+                self.setHandle(self._tls.wrap_socket(self.handle, server_hostname=self.host))
+            except OSError:
+                self.close()
+                raise
 
     def readAll(self, sz: int) -> bytearray:
         buffer = bytearray(sz)
@@ -51,6 +62,8 @@ def open_wire(settings: HeavyDbSettings) -> tuple[Client, Any]:
     from heavydb.thrift.Heavy import Client
     from thrift.protocol.TBinaryProtocol import TBinaryProtocolAccelerated
 
-    transport = TBufferedTransport(BoundedSocket(settings.host, settings.port, settings.timeout), rbuf_size=_READ)
+    tls = ssl.create_default_context(cafile=settings.ca_certs) if settings.ca_certs is not None else None
+    socket = BoundedSocket(settings.host, settings.port, settings.timeout, tls)
+    transport = TBufferedTransport(socket, rbuf_size=_READ)
     transport.open()
     return Client(TBinaryProtocolAccelerated(transport, string_length_limit=MAX_MESSAGE_BYTES)), transport

@@ -23,10 +23,17 @@ def test_the_environment_gives_the_server_with_known_defaults() -> None:
 
 
 def test_each_variable_is_heard() -> None:
-    extra = {"PORT": "6280", "DATABASE": "omni", "TIMEOUT": "5.5", "ATTEMPTS": "2", "DATABASE_ID": "7"}
+    extra = {
+        "PORT": "6280",
+        "DATABASE": "omni",
+        "TIMEOUT": "5.5",
+        "ATTEMPTS": "2",
+        "DATABASE_ID": "7",
+        "CA_CERTS": "/ca.pem",
+    }
     settings = HeavyDbSettings.from_environment(FULL | {f"MR_HEAVYDB_{name}": text for name, text in extra.items()})
     assert dataclasses.astuple(settings)[1:] == (
-        6280, "reader", Secret("s3cret"), "omni", 5.5, 2, 0.5, 7,
+        6280, "reader", Secret("s3cret"), "omni", 5.5, 2, 0.5, 7, "/ca.pem",
     )  # fmt: skip
 
 
