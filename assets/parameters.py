@@ -1,8 +1,8 @@
 """Layer ``parameters``: the active parameter set, upstream of everything that reads a parameter.
 
-Not partitioned: one set steers all symbol-days. Its data version is the set's digest, so that a changed set makes
-what was computed with another one stale, and an unchanged one does not. Nothing here is on the five-minute path:
-stations read the active set from the lake.
+Not partitioned: one set steers all symbol-days. Its data version is the digest of the set's values, so that a
+changed value makes what was computed with another one stale, and a changed description does not. Nothing here is on
+the five-minute path: stations read the active set from the lake.
 """
 
 import os
@@ -109,7 +109,7 @@ def _result(lake: Lake, loaded: "Loaded | None") -> dg.MaterializeResult:
     if loaded is not None:
         warnings = loaded.parameter_set.warnings
         metadata |= {"warnings": len(warnings), "every warning": _table(warnings)}
-    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(present.digest))
+    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(present.steering_digest))
 
 
 def _table(findings: "tuple[Finding, ...] | list[Finding]") -> dg.TableMetadataValue:

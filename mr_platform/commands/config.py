@@ -23,6 +23,7 @@ from mr_platform.commands.arguments import (
     open_lake,
     parse_partition,
 )
+from mr_platform.errors import UsageError
 
 if TYPE_CHECKING:
     from mr_platform.lake.store import Lake
@@ -67,10 +68,11 @@ def show(
 ) -> None:
     """Every value in force: unit, origin and what reads it."""
     from mr_platform.commands import reports
+    from mr_platform.parameters import interchange
 
     found = _chosen(home, workbook)
     if as_yaml:
-        sys.stdout.write(reports.as_yaml(found, sheet))
+        sys.stdout.write(interchange.as_yaml(found, sheet=sheet))
         return
     rows = reports.values(found, sheet)
     if as_json:
@@ -218,6 +220,58 @@ def rules(
         _print_table(outcomes, title=f"ValidationRules on {partition}")
 
 
+@app.command()
+def export(
+    out: Annotated[Path, typer.Option("--yaml", help="FILE.yaml")],
+    home: HomeOption = DEFAULT_HOME,
+    workbook: WorkbookOption = None,
+    sheet: Annotated[str | None, typer.Option("--sheet", help="Only this sheet.")] = None,
+) -> None:
+    """The set in force, or that of a workbook, as a YAML file that `check` and `load` read again."""
+    from mr_platform import exporting
+    from mr_platform.parameters import interchange
+
+    text = interchange.as_yaml(_chosen(home, workbook), sheet=sheet)
+    exporting.write_bytes(text.encode(), out)
+    sys.stderr.write(f"{len(text.splitlines())} lines to {out}\n")
+
+
+@app.command()
+def template(
+    out: Annotated[Path, typer.Argument(help="FILE.xlsx")],
+    kind: Annotated[str, typer.Option(help="strategy, portfolio, regime or optimization.")] = "strategy",
+    home: HomeOption = DEFAULT_HOME,
+    active: Annotated[bool, typer.Option("--active", help="With the values in force instead of the defaults.")] = False,
+) -> None:
+    """A workbook of every declared sheet, with comments and the program's own validation, that loads clean."""
+    from mr_platform import exporting
+    from mr_platform.parameters.template import build_workbook
+
+    if out.suffix.lower() != ".xlsx":
+        raise UsageError(rule="a workbook is an .xlsx file", value=out.name, place="FILE", remedy="name it so")
+    data = build_workbook(kind, values=_named("active", home) if active else None)
+    exporting.write_bytes(data, out)
+    sys.stderr.write(f"{len(data):,} bytes to {out}\n")
+
+
+@app.command()
+def write(
+    file: Annotated[Path, typer.Argument(help="The workbook.")],
+    name: Annotated[str, typer.Argument(help="Sheet.name, a name that one sheet alone has, or a field.")],
+    value: Annotated[str, typer.Argument(help="The new value.")],
+    backup: Annotated[bool, typer.Option("--backup/--no-backup", help="Keep the old file beside it.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Change one value in a workbook file; every other cell, its look and its other parts stay as they are."""
+    from mr_platform.parameters.editing import write_cell
+
+    done = write_cell(file, name, value, environment=os.environ, backup_at=_now() if backup else None)
+    if as_json:
+        _print_json({**vars(done), "backup": str(done.backup or "")})
+    else:
+        sys.stdout.write(f"{done.place}: {done.before} -> {done.after}\n")
+
+
 def _read_file(file: Path, home: Path) -> ParameterSet:
     from mr_platform.parameters import loading
 
@@ -262,7 +316,12 @@ def _show_changes(changes: list[Any], *, as_json: bool, title: str) -> None:
     elif not rows:
         sys.stdout.write(f"{title}: nothing differs\n")
     else:
-        _print_table(rows, title=title)
+        prose = [row for row in rows if row["id"].endswith(".Description")]
+        values = [row for row in rows if row not in prose]
+        if values:
+            _print_table(values, title=title)
+        if prose:
+            sys.stdout.write(f"{len(prose)} descriptions differ; --json lists them\n")
 
 
 def _show_version(version: Any, *, unchanged: bool, as_json: bool) -> None:

@@ -105,6 +105,8 @@ def _names(consumer: str) -> tuple[frozenset[str], frozenset[str]]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         attributes |= _attributes(tree)
         texts |= {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    # iteration, subscripts and the like are called without being named
+    attributes |= {name for name in _methods() if name.startswith("__")}
     called: set[str] = set()
     while new := (attributes & _methods().keys()) - called:
         called |= new

@@ -24,10 +24,14 @@ class Loaded:
 
 
 def read_set(path: Path, environment: Mapping[str, str], *, cache: Path | None = None) -> ParameterSet:
-    """The judged set of a workbook file: all faults at once. SourceError where the file itself is refused.
+    """The judged set of a workbook or of an export (.yaml): all faults at once. SourceError for a file that is refused.
 
     ``cache``: folder for parsed workbooks, so that the same bytes are parsed once.
     """
+    if path.suffix.lower() in (".yaml", ".yml"):
+        from mr_platform.parameters.interchange import read_yaml
+
+        return validated(read_yaml(path, environment))
     return validated(resolve(read_workbook(path, cache=cache), environment))
 
 

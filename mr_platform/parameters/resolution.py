@@ -24,6 +24,7 @@ from mr_platform.parameters.workbook import Workbook
 
 WORKBOOK, ENVIRONMENT, DEFAULT, CHANGE = "workbook", "environment", "default", "change"
 PREFIX = "MR_PARAMETER__"
+DESCRIPTION = "Description"
 
 
 class Attempt(NamedTuple):
@@ -90,8 +91,20 @@ class ParameterSet:
         """Hex SHA-256 of the canonical JSON of ``document``."""
         return _sha256(self.document)
 
+    @cached_property
+    def steering_digest(self) -> str:
+        """Hex SHA-256 of the values without the prose beside them: what a description says changes no result."""
+        prose = {
+            table.cell_id(key, DESCRIPTION)
+            for name, table in self.declared.tables.items()
+            if DESCRIPTION in table.names
+            for key in self.keys[name]
+        }
+        values = {name: value for name, value in self.document["values"].items() if name not in prose}
+        return _sha256({**self.document, "values": values})
+
     def digest_of(self, object_name: str) -> str:
-        """Hex SHA-256 of the values that steer one parameter object, for example ``triple_straddle``."""
+        """Hex SHA-256 of the values that steer one parameter object, for example ``triple_straddle``; no prose."""
         said: dict[str, Any] = {}
         for steered, declarations in self.declared.fields().items():
             if steered.split(".", 1)[0] == object_name:
@@ -114,7 +127,8 @@ class ParameterSet:
     def _said_by(self, one: Parameter | RecordTable) -> Any:
         if isinstance(one, Parameter):
             return to_json(self.resolved[one.id].value)
-        return [{name: to_json(value) for name, value in row.items()} for row in self.table(one.sheet, one.title)]
+        rows = self.table(one.sheet, one.title)
+        return [{name: to_json(value) for name, value in row.items() if name != DESCRIPTION} for row in rows]
 
     def _table_of(self, name: str) -> RecordTable | None:
         return next(
@@ -228,7 +242,7 @@ class _Resolver:
         if found is not None:
             return Attempt(WORKBOOK, found[1], "empty")
         reason = next((self.said.silent[one] for one in silent if one in self.said.silent), "its cell was refused")
-        return Attempt(WORKBOOK, self.workbook, reason)
+        return Attempt(WORKBOOK, self.workbook, reason.removeprefix(f"{self.workbook}!"))
 
     def _strangers(self) -> None:
         """Overrides that no declared value has asked for."""

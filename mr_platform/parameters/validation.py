@@ -13,9 +13,9 @@ from dataclasses import replace
 from mr_platform.errors import UsageError
 from mr_platform.parameters import objects
 from mr_platform.parameters.declaration import CrossRule, Parameter
-from mr_platform.parameters.findings import Finding, finding
+from mr_platform.parameters.findings import Finding, finding, shown
 from mr_platform.parameters.registry import CellOfRecord, Registry
-from mr_platform.parameters.resolution import CHANGE, ParameterSet, Resolved, replaced
+from mr_platform.parameters.resolution import CHANGE, Attempt, ParameterSet, Resolved, replaced
 from mr_platform.parameters.values import CellValue, ValueFault, to_json
 
 _PLACES = 6
@@ -55,7 +55,9 @@ def with_value(present: ParameterSet, name: str, value: CellValue, *, place: str
         accepted = accepts.accept(value)
     except ValueFault as fault:
         raise UsageError(rule=fault.rule, value=value, place=declared.id, remedy=fault.remedy) from fault
-    changed = Resolved(declared.id, accepted, CHANGE, place)
+    old = present.resolved[declared.id]
+    tried = (*old.tried, Attempt(old.origin, old.place, f"{shown(to_json(old.value))}, changed since"))
+    changed = Resolved(declared.id, accepted, CHANGE, place, tried)
     return validated(replaced(present, {declared.id: changed}))
 
 

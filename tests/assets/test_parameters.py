@@ -1,10 +1,8 @@
 """The active set in the graph: what makes features and labels stale, and what a bad workbook does not do."""
 
-import shutil
 import sys
 import types
-from datetime import date, datetime
-from pathlib import Path
+from datetime import datetime
 
 import dagster as dg
 import pyarrow as pa
@@ -17,7 +15,6 @@ from assets.features import feature_assets
 from assets.labels import label_assets
 from assets.parameters import parameter_assets
 from mr_platform.environments import load_environment
-from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 from mr_platform.parameters import versions
 from resources.clock import Clock

@@ -46,7 +46,7 @@ def test_a_cell_goes_before_an_override_and_an_override_before_the_default(
 def test_every_place_that_was_asked_is_told_in_order() -> None:
     found = resolved(weights()).resolved[ID]
     assert found.tried == (
-        Attempt("workbook", "book.xlsx", "book.xlsx!Weights has no row window"),
+        Attempt("workbook", "book.xlsx", "Weights has no row window"),
         Attempt("environment", OVERRIDE, "not set"),
     )
     without = resolve(None, {}, declared=SMALL).resolved[ID]
@@ -125,3 +125,14 @@ def test_a_value_names_what_reads_it() -> None:
     assert found.consumer_of("Weights.price") == "features/x"
     assert found.consumer_of("Modes.Words.1.Word") == "features/z"
     assert found.consumer_of("Nothing.at.all") == ""
+
+
+def test_what_a_description_says_changes_no_steering_digest() -> None:
+    name = "TransitionRules.3.Description"
+    before = default_set()
+    prose = resolve(None, {f"MR_PARAMETER__{name.replace('.', '__')}": "another sentence"})
+    assert prose.values[name] == "another sentence"
+    assert prose.digest != before.digest
+    assert prose.steering_digest == before.steering_digest
+    value = resolve(None, {"MR_PARAMETER__TransitionRules__3__MinConfidence": "0.46"})
+    assert value.steering_digest != before.steering_digest

@@ -16,7 +16,7 @@ from mr_platform.lake.store import Lake
 from mr_platform.parameters import versions
 from mr_platform.parameters.difference import difference
 from mr_platform.parameters.documents import from_document
-from mr_platform.parameters.resolution import default_set, resolve
+from mr_platform.parameters.resolution import Attempt, default_set, resolve
 
 NOW = datetime(2026, 11, 20, 16, 0)
 RATE, BUFFER = "StabilityConfiguration.learning_rate", "StabilityConfiguration.hysteresis_buffer"
@@ -52,6 +52,7 @@ def test_a_value_tells_which_change_set_it_and_the_others_keep_their_origin(lake
     assert version is not None
     found = versions.read_with_origins(lake, version).resolved
     assert (found[RATE].origin, found[RATE].place) == ("change", "changed by ann on 2026-11-20 16:00: faster")
+    assert found[RATE].tried[-1] == Attempt("default", "declaration", "0.1, changed since")
     assert (found[BUFFER].origin, [a.found for a in found[BUFFER].tried]) == (
         "default",
         ["none was given", "not set"],
@@ -204,7 +205,7 @@ def test_a_cell_of_a_record_and_a_field_are_changed_by_their_names(lake: Lake) -
 @pytest.mark.parametrize("text", ["", "  ", "x" * 501, "line\nbreak", "\x1b[31mred"])
 def test_who_and_why_are_said_in_print(lake: Lake, text: str) -> None:
     for who, why in ((text, "why"), ("who", text)):
-        with pytest.raises(UsageError, match="a version says who|a version says why"):
+        with pytest.raises(UsageError, match=r"a version says who|a version says why"):
             versions.change(lake, RATE, 0.2, who=who, when=NOW, why=why)
 
 
