@@ -27,6 +27,7 @@ SILENT = {
     "transitions a session",
     "accuracy against stability",
     "source of validation data",
+    "weekday of expiry",  # the declared descriptions name no weekday, the customer's do
 }
 _S = "StabilityConfiguration"
 _INDICATORS = "IndicatorConfiguration"
@@ -64,7 +65,7 @@ TURNED: list[tuple[str, dict[str, Any]]] = [
     ("confidence of a forecast", {f"{_S}.prediction_confidence": 0.7}),
     ("weights of the performance metrics", {"PerformanceMetrics": {0: {"Weight": 0.11}}}),
     ("slots before the open", {"IntradaySettings": {0: None}}),
-    ("weekday of expiry", {"IntradaySettings.Special Day Adjustments": {0: None, 1: None}}),
+    ("weekday of expiry", {"IntradaySettings.Special Day Adjustments": {0: {"Description": "Thursday"}}}),
     ("outliers", {"ValidationRules": {2: None}}),
     ("transitions in an hour", {f"{_S}.max_transitions_per_hour": 20}),
     ("confirmation", {"MasterConfiguration.regime_confirmation_bars": 5}),

@@ -6,11 +6,30 @@ from datetime import time
 
 from mr_platform.parameters.declaration import Declarations, RecordTable, TableColumn
 from mr_platform.parameters.declarations.consumers import INTRADAY_SENSITIVITY
-from mr_platform.parameters.declarations.layouts import record_sheet, records
+from mr_platform.parameters.declarations.layouts import record_sheet, records, undescribed
 from mr_platform.parameters.expressions import REGIME_PATTERN
-from mr_platform.parameters.values import CLOCK_TIME, FLOAT, TEXT, ListOf, Pattern
+from mr_platform.parameters.values import CLOCK_TIME, FLOAT, TEXT, Choice, ListOf, Pattern
 
 SLOT = Pattern("[A-Z][A-Za-z]+", "a slot's name in one word")
+DAY_TYPE = Choice(
+    "Weekly Expiry",
+    "Monthly Expiry",
+    "Monday Opening",
+    "Friday Closing",
+    "Holiday Eve",
+    "Result Days",
+    "RBI Policy",
+    "Budget Day",
+)
+DAY_CHANGE = Choice(
+    "Increase volatility regimes",
+    "Increase all regime changes",
+    "Increase volatility detection",
+    "Increase neutral detection",
+    "Allow gap transitions",
+    "Reduce strong regimes",
+    "Reduce all sensitivity",
+)
 
 # fmt: off
 _SLOTS = RecordTable(
@@ -26,18 +45,16 @@ _SLOTS = RecordTable(
         TableColumn("RestrictedRegimes", ListOf(REGIME_PATTERN), description="regimes not entered in the slot"),
         TableColumn("Description", TEXT, required=False),
     ),
-    default=(
-        ("PreMarket", time(9, 0), time(9, 15), 0.8, ("Neutral_*",), ("Strong_*",), "Pre-market reduced sensitivity"),
-        ("OpeningBell", time(9, 15), time(9, 30), 2.0, ("ALL",), ("NONE",), "Opening bell high sensitivity"),
-        ("EarlyMorning", time(9, 30), time(10, 30), 1.5, ("Trending",), ("Sideways",), "Early trend establishment"),
-        ("MidMorning", time(10, 30), time(11, 30), 1.2, ("ALL",), ("NONE",), "Normal morning trading"),
-        ("PreLunch", time(11, 30), time(12, 30), 0.9, ("Neutral", "Sideways"), ("Strong_*",),
-         "Pre-lunch low activity"),
-        ("LunchHour", time(12, 30), time(13, 30), 0.7, ("Neutral", "Sideways"), ("Strong_*",),
-         "Lunch hour minimal activity"),
-        ("EarlyAfternoon", time(13, 30), time(14, 30), 1.1, ("ALL",), ("NONE",), "Post-lunch resumption"),
-        ("LateAfternoon", time(14, 30), time(15, 0), 1.3, ("Trending",), ("NONE",), "Late session positioning"),
-        ("ClosingHour", time(15, 0), time(15, 30), 1.6, ("ALL",), ("NONE",), "Closing hour high activity"),
+    default=undescribed(
+        ("PreMarket",      time(9, 0),   time(9, 15),  0.8, ("Neutral_*",),          ("Strong_*",)),
+        ("OpeningBell",    time(9, 15),  time(9, 30),  2.0, ("ALL",),                ("NONE",)),
+        ("EarlyMorning",   time(9, 30),  time(10, 30), 1.5, ("Trending",),           ("Sideways",)),
+        ("MidMorning",     time(10, 30), time(11, 30), 1.2, ("ALL",),                ("NONE",)),
+        ("PreLunch",       time(11, 30), time(12, 30), 0.9, ("Neutral", "Sideways"), ("Strong_*",)),
+        ("LunchHour",      time(12, 30), time(13, 30), 0.7, ("Neutral", "Sideways"), ("Strong_*",)),
+        ("EarlyAfternoon", time(13, 30), time(14, 30), 1.1, ("ALL",),                ("NONE",)),
+        ("LateAfternoon",  time(14, 30), time(15, 0),  1.3, ("Trending",),           ("NONE",)),
+        ("ClosingHour",    time(15, 0),  time(15, 30), 1.6, ("ALL",),                ("NONE",)),
     ),
     consumer=INTRADAY_SENSITIVITY,
     description="sensitivity and admitted regimes by time of day",
@@ -48,19 +65,19 @@ _DAYS = RecordTable(
     title="Special Day Adjustments",
     key="DayType",
     columns=(
-        TableColumn("DayType", TEXT, description="kind of day"),
+        TableColumn("DayType", DAY_TYPE, description="kind of day"),
         TableColumn("SensitivityMultiplier", FLOAT, "multiplier", low=0.1, high=5, description="factor on every slot"),
-        TableColumn("RegimeAdjustment", TEXT, description="what else changes, in words"),
+        TableColumn("RegimeAdjustment", DAY_CHANGE, description="what else changes"),
         TableColumn("Description", TEXT, required=False),
     ),
     default=(
-        ("Weekly Expiry", 1.40, "Increase volatility regimes", "Thursday weekly expiry adjustments"),
-        ("Monthly Expiry", 1.60, "Increase all regime changes", "Last Thursday monthly expiry"),
-        ("Monday Opening", 1.20, "Allow gap transitions", "Weekend gap adjustments"),
-        ("Friday Closing", 1.15, "Reduce strong regimes", "Weekend risk reduction"),
-        ("Holiday Eve", 0.80, "Reduce all sensitivity", "Pre-holiday low participation"),
-        ("Result Days", 2.00, "Increase volatility detection", "Earnings announcement days"),
-        ("RBI Policy", 1.80, "Increase neutral detection", "Central bank policy days"),
+        ("Weekly Expiry", 1.40, "Increase volatility regimes", "the nearest contract expires"),
+        ("Monthly Expiry", 1.60, "Increase all regime changes", "the monthly contract expires"),
+        ("Monday Opening", 1.20, "Allow gap transitions", "two days of news in the open"),
+        ("Friday Closing", 1.15, "Reduce strong regimes", "positions are closed before the weekend"),
+        ("Holiday Eve", 0.80, "Reduce all sensitivity", "few take part"),
+        ("Result Days", 2.00, "Increase volatility detection", "large constituents report"),
+        ("RBI Policy", 1.80, "Increase neutral detection", "the central bank announces its rate"),
     ),
     consumer=INTRADAY_SENSITIVITY,
     description="sensitivity on days that are not like others",

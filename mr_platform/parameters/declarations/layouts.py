@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mr_platform.parameters.declaration import SheetShape, TableShape
+from mr_platform.parameters.declaration import Record, SheetShape, TableShape
 
 # A switch's default, as the sheets speak of it.
 ON, OFF = True, False
@@ -28,6 +28,11 @@ def record_sheet(
 ) -> SheetShape:
     """One record a row under the header; ``more`` tables follow, each under its title."""
     return SheetShape(name, "records", header_row, (records("", columns, key), *more), description=description)
+
+
+def undescribed(*rows: Record) -> tuple[Record, ...]:
+    """Records whose last column is a description that would only repeat the row: it is left empty."""
+    return tuple((*row, None) for row in rows)
 
 
 def records(title: str, header: tuple[str, ...], key: str) -> TableShape:

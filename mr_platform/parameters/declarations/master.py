@@ -80,9 +80,9 @@ _MODE_TABLE = RecordTable(
     key="Mode",
     columns=(TableColumn("Mode", TRADING_MODE), TableColumn("Description", TEXT)),
     default=(
-        ("INTRADAY", "Optimized for 2-3 daily transitions, high responsiveness"),
-        ("SWING", "Balanced for multi-day positions, moderate transitions"),
-        ("POSITION", "Long-term focused, minimal transitions, high stability"),
+        ("INTRADAY", "positions of a session: two or three transitions a day, quick to respond"),
+        ("SWING", "positions of days: fewer transitions, more confirmation"),
+        ("POSITION", "positions of weeks: transitions are rare and stability comes first"),
     ),
     consumer=read_by.CONFIG_SHOW,
     description="what each trading mode is meant for",
