@@ -348,8 +348,9 @@ def _now() -> datetime:
     return datetime.now(IST)
 
 
-def _cache(home: Path) -> Path:
-    return home / "cache" / "workbooks"
+def _cache(home: Path) -> Path | None:
+    """Where parsed workbooks are kept; asking about a file makes no home."""
+    return home / "cache" / "workbooks" if home.is_dir() else None
 
 
 def _print_json(document: object) -> None:

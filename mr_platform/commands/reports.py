@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ def check_document(file: Path, found: ParameterSet) -> dict[str, Any]:
         "errors": _dicts(found.faults),
         "warnings": _dicts(found.warnings),
         "remarks": dict(Counter(one.rule for one in found.remarks)),
-        "contradictions": _dicts(contradictions_of(found)),
+        # defaults among themselves are no business of the file
+        "contradictions": _dicts(one for one in contradictions_of(found) if file.name in one.where),
         "dead": list(fate.dead),
         "planned": [one for ids in fate.planned.values() for one in ids],
         "planned_by_consumer": {name: len(ids) for name, ids in fate.planned.items()},
@@ -146,7 +148,7 @@ def print_trace(document: dict[str, Any]) -> None:
         _say(f"  contradiction: {one['where']}: {one['value']} ({one['rule']})")
 
 
-def _dicts(findings: tuple[Finding, ...]) -> list[dict[str, str]]:
+def _dicts(findings: Iterable[Finding]) -> list[dict[str, str]]:
     return [one.as_dict() for one in findings]
 
 

@@ -25,8 +25,9 @@ class Said:
 
     ``values``: value and place by id. ``silent``: by id of a parameter, table or sheet why the workbook gives nothing.
     ``keys``: keys of the records met, by (sheet, title). ``counts``: cells by what they are, ``sheets``,
-    ``parameters`` and ``records`` met. ``remarks``: cells that were read, and stand there in an unusual form.
-    ``contradictions``: descriptions beside a value that do not agree with its declaration.
+    ``parameters`` (rows on sheets of parameters) and ``records`` (rows of any table) met. ``remarks``: cells that were
+    read, and stand there in an unusual form. ``contradictions``: descriptions beside a value that do not agree with its
+    declaration.
     """
 
     values: dict[str, tuple[Value | None, str]] = field(default_factory=dict)
@@ -129,7 +130,7 @@ class _Sheet:
                 self._fault(name_cell, rule, "remove one of the two rows")
                 continue
             met[name] = name_cell.address
-            self.said.counts["parameters"] += 1
+            self._count_row()
             self._value(parameter, name_cell, row.get(value_at))
             self._described(parameter, row, columns, at)
         for name, parameter in declared.items():
@@ -198,7 +199,7 @@ class _Sheet:
     ) -> str | None:
         """Read one record; its key, None where it cannot be known by one."""
         first = row[min(row)]
-        self.said.counts["records"] += 1
+        self._count_row()
         read: dict[str, tuple[Value | None, str]] = {}
         for column, at in columns:
             cell = row.get(at)
@@ -302,6 +303,10 @@ class _Sheet:
                     check_text(cell.value)
                 except ValueFault as fault:
                     self._fault(cell, fault.rule, fault.remedy)
+
+    def _count_row(self) -> None:
+        self.said.counts["parameters"] += self.shape.layout == "parameters"
+        self.said.counts["records"] += self.shape.layout != "freeform"
 
     def _fault(self, cell: Cell, rule: str, remedy: str) -> None:
         self.said.faults.append(finding(f"{self.where}!{cell.address}", cell.value, rule, remedy))
