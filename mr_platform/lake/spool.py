@@ -22,7 +22,7 @@ from mr_platform.lake.encoding import WRITER_OPTIONS, column_options, write_tabl
 class Spool:
     """Chunks of one schema. ``path`` is where they go once they have more than ``memory_bytes`` bytes.
 
-    A context manager: at its end the file is gone. A file of that name that a killed process has left is overwritten.
+    A context manager: at its beginning a file of that name that a killed process left is removed, at its end its own.
     DataError where the disk is full.
     """
 
@@ -37,6 +37,7 @@ class Spool:
         self._on_disk = False
 
     def __enter__(self) -> Self:
+        self.path.unlink(missing_ok=True)
         return self
 
     def __exit__(
