@@ -91,6 +91,9 @@ def run(
     since: SinceOption = None,
     until: UntilOption = None,
     workers: Annotated[int, typer.Option(help="Partitions pulled at a time.", min=1, max=16)] = 2,
+    chunk_rows: Annotated[
+        int | None, typer.Option(help="At most so many rows in one pull; fewer spare the server.", min=1)
+    ] = None,
     verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Prove each partition once it is moved.")] = True,
     limit: Annotated[int | None, typer.Option(help="At most so many partitions.", min=1)] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Also those that are suspended or mismatched.")] = False,
@@ -116,6 +119,7 @@ def run(
             _settings(),
             chosen,
             workers=workers,
+            chunk_rows=chunk_rows,
             verify=verify,
             retry=retry,
             now=_now,

@@ -67,6 +67,7 @@ def migrate(
     chosen: Chosen = EVERYTHING,
     *,
     workers: int = 1,
+    chunk_rows: int | None = None,
     verify: bool = True,
     retry: bool = False,
     now: Callable[[], datetime],
@@ -74,14 +75,17 @@ def migrate(
 ) -> list[Moved]:
     """Move what is chosen and not yet moved, then prove what is moved and not yet proven; what became of each.
 
-    ``retry`` takes up suspended and mismatched partitions as well. Errors: SourceError where the server is out of
-    reach, DataError where the lake cannot be written: the ledger then says where everything stands, and calling again
-    goes on from there.
+    ``chunk_rows``: at most so many rows in one pull, where the server should be spared. ``retry`` takes up suspended
+    and mismatched partitions as well. Errors: SourceError where the server is out of reach, DataError where the lake
+    cannot be written: the ledger then says where everything stands, and calling again goes on from there.
     """
     from mr_platform.migration.ledger import Ledger
+    from mr_platform.migration.pull import ChunkBounds
     from mr_platform.migration.transfer import transfer
+    from mr_platform.migration.worker import Limits
 
     ledger = Ledger(lake)
+    limits = Limits() if chunk_rows is None else Limits(chunk=ChunkBounds(rows=chunk_rows))
     wanted = chosen.of(ledger.entries(), _states(retry=retry))
     for entry in wanted:
         if entry.state in _STOPPED:
@@ -89,7 +93,7 @@ def migrate(
     todo = _again(ledger, wanted)
     try:
         heard = None if progress is None else lambda at: progress(_moving(at))
-        transfer(settings, lake, ledger, entries=todo, workers=workers, now=now(), progress=heard)
+        transfer(settings, lake, ledger, entries=todo, workers=workers, limits=limits, now=now(), progress=heard)
         moved = [entry for entry in _again(ledger, todo) if entry.state == "transferred"]
         said = _verify(lake, settings, ledger, moved, now=now(), progress=progress) if verify else {}
     finally:
