@@ -139,11 +139,16 @@ def names_of(kind: type) -> tuple[str, ...]:
 def declared_for(kind: type, name: str) -> tuple[Declared, ...]:
     """The declarations behind a field of an object: the field itself, or all below it. Empty where there is none.
 
-    ``name`` is a path below the object (``window``, ``component_learning``, ``technique_anchors``), or begins with the
-    attribute of an object that it holds (``windows.coverage``).
+    ``name`` is a path below the object (``window``, ``component_learning``, ``technique_anchors``), begins with the
+    attribute of an object that it holds (``windows.coverage``), or with the name of another one
+    (``daily_context.least_calls``).
     """
     first, _, rest = name.partition(".")
-    hint = _hints(kind).get(re.sub(r"\[.*", "", first))
+    hints = _hints(kind)
+    attribute = re.sub(r"\[.*", "", first)
+    if attribute not in hints and rest:
+        return tuple(d for other in KINDS if _name(other) == first for d in declared_for(other, rest))
+    hint = hints.get(attribute)
     if isinstance(hint, type) and _name(hint):
         if rest:
             return declared_for(hint, rest)

@@ -5,7 +5,19 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 
-from mr_platform.features.c1_triple_straddle.trend import ASSETS, INF, SHARE, UNIT, ema, spec, vwap
+from mr_platform.features.c1_triple_straddle.trend import (
+    ASSETS,
+    COMPONENT_WEIGHTS,
+    INF,
+    LEARNED,
+    OVERLAY,
+    PIVOT_SCORE,
+    SHARE,
+    UNIT,
+    ema,
+    spec,
+    vwap,
+)
 from mr_platform.features.catalogue import FeatureSpec
 
 TIMEFRAMES = (3, 5, 10, 15)
@@ -20,6 +32,7 @@ def _pivot() -> Iterator[FeatureSpec]:
             f"ladder score of the {a} straddle among R3 to S3 of its previous session",
             unit="score",
             bounds=UNIT,
+            parameters=PIVOT_SCORE,
         )
     for a in ASSETS:
         yield spec(
@@ -64,7 +77,7 @@ def _pivot() -> Iterator[FeatureSpec]:
         "side of the underlying's central pivot range, .8 beyond a narrow one, .5 beyond others, 0 inside",
         unit="score",
         bounds=UNIT,
-        parameters=("cpr_narrow_percent", "cpr_scores"),
+        parameters=("cpr", "cpr_scores"),
     )
     yield spec(
         "pivot",
@@ -105,7 +118,7 @@ def _pivot() -> Iterator[FeatureSpec]:
         "pivot scores of the three straddles under their learned component weights",
         unit="score",
         bounds=UNIT,
-        parameters=("component_learning",),
+        parameters=COMPONENT_WEIGHTS,
     )
     yield spec(
         "pivot",
@@ -113,11 +126,13 @@ def _pivot() -> Iterator[FeatureSpec]:
         "population standard deviation of the pivot scores of the three straddles",
         unit="score",
         bounds=SHARE,
+        parameters=PIVOT_SCORE,
     )
 
 
 def _timeframe() -> Iterator[FeatureSpec]:
-    technique = ("ema_spans", "vwap_cuts", "technique_anchors")
+    scores = (*OVERLAY, "timeframes", "windows.coverage")
+    windowed = ("window", "windows.coverage")
     for k in TIMEFRAMES:
         yield spec(
             "timeframe",
@@ -126,7 +141,7 @@ def _timeframe() -> Iterator[FeatureSpec]:
             unit="score",
             bounds=UNIT,
             warmup=-(-4 * k // 5),
-            parameters=technique,
+            parameters=scores,
         )
     for k in TIMEFRAMES:
         yield spec(
@@ -134,6 +149,7 @@ def _timeframe() -> Iterator[FeatureSpec]:
             f"quality_atm_{k}",
             f".4 (1 - missing) + .3 / (1 + CV) + .3 (1 - zero-volume share) of the ATM straddle in {k} minutes",
             bounds=SHARE,
+            parameters=("timeframes", "quality_weights"),
         )
     for k in TIMEFRAMES:
         yield spec(
@@ -151,7 +167,7 @@ def _timeframe() -> Iterator[FeatureSpec]:
             unit="score",
             bounds=UNIT,
             warmup=3,
-            parameters=(*technique, "timeframe_learning"),
+            parameters=(*scores, "quality_weights", "timeframe_learning", *LEARNED),
         )
     yield spec(
         "timeframe",
@@ -159,6 +175,7 @@ def _timeframe() -> Iterator[FeatureSpec]:
         "1 - half the dispersion of the four ATM timeframe scores, clipped to .1 and 1",
         bounds=(0.1, 1.0),
         warmup=3,
+        parameters=(*scores, "confidence_spread", "confidence_floor"),
     )
     yield spec(
         "timeframe",
@@ -167,6 +184,7 @@ def _timeframe() -> Iterator[FeatureSpec]:
         unit="score",
         bounds=UNIT,
         warmup=3,
+        parameters=scores,
     )
     yield spec(
         "timeframe",
@@ -175,7 +193,7 @@ def _timeframe() -> Iterator[FeatureSpec]:
         unit="log return",
         bounds=(0.0, INF),
         warmup=17,
-        parameters=("window",),
+        parameters=windowed,
     )
     yield spec(
         "timeframe",
@@ -183,6 +201,7 @@ def _timeframe() -> Iterator[FeatureSpec]:
         "sum of the held ATM straddle's one-minute returns over the sum of their sizes, 15 bars",
         bounds=UNIT,
         warmup=13,
+        parameters=("windows.coverage",),
     )
     yield spec(
         "timeframe",
@@ -191,7 +210,7 @@ def _timeframe() -> Iterator[FeatureSpec]:
         unit="correlation",
         bounds=UNIT,
         warmup=17,
-        parameters=("window",),
+        parameters=("window", "windows"),
     )
     yield spec(
         "timeframe",
@@ -199,7 +218,7 @@ def _timeframe() -> Iterator[FeatureSpec]:
         "share of the pairs of the nine price series whose correlation in 20 bars exceeds .85 in size",
         bounds=SHARE,
         warmup=17,
-        parameters=("window", "redundant"),
+        parameters=("window", "windows", "redundant"),
     )
     yield spec(
         "timeframe",
@@ -221,7 +240,7 @@ def _timeframe() -> Iterator[FeatureSpec]:
         "EMA, VWAP and pivot score of the ATM straddle on one-minute bars by DTE technique weights",
         unit="score",
         bounds=UNIT,
-        parameters=technique,
+        parameters=OVERLAY,
     )
     yield spec(
         "timeframe",
@@ -229,6 +248,7 @@ def _timeframe() -> Iterator[FeatureSpec]:
         f"highest high less lowest low of the rolling ATM straddle in 15 bars, relative to its price, {BOUNDS}",
         bounds=(0.0, INF),
         warmup=12,
+        parameters=("windows.coverage",),
     )
 
 

@@ -13,6 +13,15 @@ ANY = (-INF, INF)
 UNIT = (-1.0, 1.0)
 SHARE = (0.0, 1.0)
 
+# What steers a quantity, all the way back: fields of the parameters, or object.field of those they stand on.
+EMA_SCORE = ("ema_spans", "ema_score_weights", "ema_weak_score")
+VWAP_SCORE = ("vwap_cuts", "vwap_scores")
+PIVOT_SCORE = ("pivot_scores",)
+OVERLAY = (*EMA_SCORE, *VWAP_SCORE, *PIVOT_SCORE, "technique_anchors")
+LEARNED = ("performance", "daily_context.least_calls")
+# The overlays of the price series and the share of redundant ones are what component weights are learned from.
+COMPONENT_WEIGHTS = (*OVERLAY, "window", "windows", "redundant", "component_learning", *LEARNED)
+
 
 def spec(
     group: str,
@@ -46,7 +55,7 @@ def ema() -> Iterator[FeatureSpec]:
             unit="score",
             bounds=UNIT,
             warmup=50,
-            parameters=("ema_spans", "ema_score_weights"),
+            parameters=EMA_SCORE,
         )
     for n, bars in ((20, 5), (100, 15)):
         for a in ASSETS:
@@ -98,7 +107,7 @@ def ema() -> Iterator[FeatureSpec]:
             unit="score",
             bounds=UNIT,
             warmup=warmup,
-            parameters=("ema_spans",),
+            parameters=("ema_spans",) if part == "trend" else ("ema_spans", "ema_weak_score"),
         )
     yield spec(
         "ema",
@@ -107,7 +116,7 @@ def ema() -> Iterator[FeatureSpec]:
         unit="score",
         bounds=UNIT,
         warmup=50,
-        parameters=("ema_spans", "ema_score_weights", "component_learning"),
+        parameters=COMPONENT_WEIGHTS,
     )
     yield spec(
         "ema",
@@ -116,7 +125,7 @@ def ema() -> Iterator[FeatureSpec]:
         unit="score",
         bounds=SHARE,
         warmup=50,
-        parameters=("ema_spans", "ema_score_weights"),
+        parameters=EMA_SCORE,
     )
     yield spec(
         "ema",
@@ -129,19 +138,21 @@ def ema() -> Iterator[FeatureSpec]:
 
 
 def vwap() -> Iterator[FeatureSpec]:
+    rolling = ("window", "windows.coverage")
     kinds = (
-        ("session", "of the session so far", 1),
-        ("previous", "of the previous session", 1),
-        ("rolling_20", "of the last 20 bars", 16),
-        ("week", "of the calendar week so far", 1),
+        ("session", "of the session so far", 1, ()),
+        ("previous", "of the previous session", 1, ()),
+        ("rolling_20", "of the last 20 bars", 16, rolling),
+        ("week", "of the calendar week so far", 1, ()),
     )
-    for kind, words, warmup in kinds:
+    for kind, words, warmup, parameters in kinds:
         for a in ASSETS:
             yield spec(
                 "vwap",
                 f"deviation_{a}_{kind}",
                 f"(P - VWAP) / VWAP of the rolling {a} straddle, VWAP {words}",
                 warmup=warmup,
+                parameters=parameters,
             )
     for a in ASSETS:
         yield spec(
@@ -150,7 +161,7 @@ def vwap() -> Iterator[FeatureSpec]:
             f"stepped score of the {a} straddle's deviation from its session VWAP, cuts .5, 1.5 and 3 percent",
             unit="score",
             bounds=UNIT,
-            parameters=("vwap_cuts", "vwap_scores"),
+            parameters=VWAP_SCORE,
         )
     for a in ASSETS:
         yield spec(
@@ -159,13 +170,13 @@ def vwap() -> Iterator[FeatureSpec]:
             f"(P - session VWAP) of the {a} straddle over the standard deviation of that difference in 20 bars",
             unit="standard deviations",
             warmup=16,
-            parameters=("window",),
+            parameters=rolling,
         )
     for a in ASSETS:
         yield spec(
             "vwap", f"slope_{a}_15", f"relative change of the {a} straddle's session VWAP over 15 bars", warmup=16
         )
-    for kind, words, _ in (kinds[0], kinds[1], kinds[3]):
+    for kind, words, *_ in (kinds[0], kinds[1], kinds[3]):
         yield spec("vwap", f"deviation_future_{kind}", f"(P - VWAP) / VWAP of the listed future, VWAP {words}")
     yield spec(
         "vwap",
@@ -173,7 +184,7 @@ def vwap() -> Iterator[FeatureSpec]:
         "stepped deviation scores of the listed future: .40 session + .40 previous session + .20 week",
         unit="score",
         bounds=UNIT,
-        parameters=("vwap_cuts", "vwap_scores", "future_vwap_weights"),
+        parameters=(*VWAP_SCORE, "future_vwap_weights"),
     )
     yield spec(
         "vwap",
@@ -182,7 +193,7 @@ def vwap() -> Iterator[FeatureSpec]:
         unit="bands",
         bounds=(-5.0, 5.0),
         warmup=16,
-        parameters=("vwap_bands", "window"),
+        parameters=("vwap_bands", *rolling),
     )
     yield spec(
         "vwap",
@@ -196,7 +207,7 @@ def vwap() -> Iterator[FeatureSpec]:
         "log of the ATM straddle's mean volume in 20 bars over its mean of the session",
         unit="log ratio",
         warmup=16,
-        parameters=("window",),
+        parameters=rolling,
     )
     yield spec(
         "vwap",
@@ -204,7 +215,7 @@ def vwap() -> Iterator[FeatureSpec]:
         "VWAP scores of the three straddles under their learned component weights",
         unit="score",
         bounds=UNIT,
-        parameters=("vwap_cuts", "vwap_scores", "component_learning"),
+        parameters=COMPONENT_WEIGHTS,
     )
     yield spec(
         "vwap",
