@@ -190,7 +190,7 @@ class _Reader:
         return {}
 
     def _unknown(self, what: str, name: str, node: Node, known: Iterable[str]) -> None:
-        near = difflib.get_close_matches(name, list(known), n=1)
+        near = difflib.get_close_matches(name[:60], list(known), n=1)
         remedy = f"it is not read; nearest: {near[0]}" if near else "it is not read"
         self.said.warnings.append(finding(self._place(node), name, f"a {what} is declared in the registry", remedy))
 

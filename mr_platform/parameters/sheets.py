@@ -317,6 +317,6 @@ def _table_id(shape: SheetShape, title: str) -> str:
 
 
 def _unknown(what: str, name: str, where: str, known: Iterable[str]) -> Finding:
-    near = difflib.get_close_matches(name, list(known), n=1)
+    near = difflib.get_close_matches(name[:60], list(known), n=1)
     remedy = f"it is not read; nearest: {near[0]}" if near else "it is not read"
     return finding(where, name, f"a {what} is declared in the registry", remedy)
