@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -120,10 +121,13 @@ class Workbook:
             )
         row, column = split(address)
         before = self.sheets[sheet]
-        kept = [cell for cell in before.cells() if (cell.row, cell.column) != (row, column)]
+        at = bisect_left(before.rows, row, key=lambda cells: cells[0].row)
+        present = before.rows[at] if at < len(before.rows) and before.rows[at][0].row == row else ()
+        kept = [cell for cell in present if cell.column != column]
         if value is not None and value != "":
-            kept = sorted([*kept, Cell(row, column, value)], key=lambda cell: (cell.row, cell.column))
-        changed = SheetCells(sheet, _by_row(kept), before.merged, before.hidden)
+            kept = sorted([*kept, Cell(row, column, value)], key=lambda cell: cell.column)
+        rows = (*before.rows[:at], *((tuple(kept),) if kept else ()), *before.rows[at + bool(present) :])
+        changed = SheetCells(sheet, rows, before.merged, before.hidden)
         return replace(self, sheets={**self.sheets, sheet: changed})
 
 
@@ -204,13 +208,6 @@ def _plain(value: Any) -> CellValue:
     if isinstance(value, timedelta):
         return value / timedelta(days=1)
     return value  # type: ignore[no-any-return]
-
-
-def _by_row(cells: list[Cell]) -> tuple[tuple[Cell, ...], ...]:
-    rows: dict[int, list[Cell]] = {}
-    for cell in cells:
-        rows.setdefault(cell.row, []).append(cell)
-    return tuple(tuple(row) for row in rows.values())
 
 
 def _unusable(rule: str, place: str) -> SourceError:
