@@ -14,10 +14,11 @@ from mr_platform.errors import DataError, UsageError
 from mr_platform.features import tables
 from mr_platform.features.catalogue import component as entry_of
 from mr_platform.features.component import ComponentOutput, SessionStart
-from mr_platform.features.inputs import SessionInputs, session_inputs
+from mr_platform.features.inputs import InputStream, SessionInputs
 from mr_platform.features.memory import DailyContext
 from mr_platform.features.running import CHAIN_READ, passes_of, with_what_they_read
 from mr_platform.kernels.engine import engine as kernels_of
+from mr_platform.market.book import ChainBook
 from mr_platform.market.chain import OptionChainDay
 from mr_platform.market.sessions import Session
 from mr_platform.parameters.common import DailyContextParameters
@@ -110,6 +111,7 @@ def compute_features(
         components=components,
         engine=engine,
         parameters=parameters,
+        roomy=False,
     )
     return stream.push(core, until=int(session.bar_minutes[-1]) if until is None else until, peer=peer)
 
@@ -131,7 +133,9 @@ class FeatureStream:
         components: Sequence[str] = ("c1",),
         engine: str = "auto",
         parameters: ParameterSet | None = None,
+        roomy: bool = True,
     ) -> None:
+        """``roomy``: make room for strikes that later rows may name; a whole session at once needs none."""
         for context in (*history, *([previous] if previous is not None else [])):
             if context.trade_date >= session.trade_date:
                 raise DataError(
@@ -141,19 +145,23 @@ class FeatureStream:
                     remedy="pass the contexts before that date",
                 )
         self.session = session
-        self._symbol = symbol
         self._previous = previous
         self._history = tuple(history)
-        self._kernels = kernels_of(engine)
         self._wanted = tuple(components)
         self._components = with_what_they_read(components, engine, parameters)
-        self._limits = build(DailyContextParameters, parameters or declared_set())
         self._states: dict[str, Any] = {}
-        self._rows: pa.Table | None = None
         self._done = 0
+        self._book = ChainBook(session, symbol=symbol, roomy=roomy, **CHAIN_READ)
         self._outputs = {
             key: ComponentOutput.empty(session.n_bars, len(one.features)) for key, one in self._components.items()
         }
+        self._inputs = InputStream(
+            session.n_bars,
+            passes=passes_of(self._components),
+            outputs=self._outputs,
+            using=kernels_of(engine),
+            limits=build(DailyContextParameters, parameters or declared_set()),
+        )
 
     def push(self, rows: pa.Table, *, until: int, peer: NDArray[np.float64] | None = None) -> FeatureFrame:
         """Take new core rows; give the minutes up to the bar that starts at ``until`` that were not given yet.
@@ -169,17 +177,8 @@ class FeatureStream:
                 place=f"features of {self.session.trade_date}",
                 remedy=f"the session opens at {self.session.open:%H:%M}",
             )
-        self._rows = rows if self._rows is None else pa.concat_tables([self._rows, rows])
-        chain = OptionChainDay.from_core(self._rows, self.session, symbol=self._symbol, **CHAIN_READ).until(until)
-        series = session_inputs(
-            chain,
-            self.session.n_bars,
-            passes=passes_of(self._components),
-            peer=peer,
-            outputs=self._outputs,
-            using=self._kernels,
-            limits=self._limits,
-        )
+        chain, moved = self._book.take(rows)
+        series = self._inputs.advance(chain, stop, peer=peer, afresh=moved)
         start, self._done = self._done, stop
         if not self._states and (series.dte >= 0).any():
             # the session begins with its first rows: what is learned depends on the days to expiry they show

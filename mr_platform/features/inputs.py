@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mr_platform.errors import UsageError
-from mr_platform.features.series import Floats, Ints, SessionSeries, series_of
+from mr_platform.features.series import LAGS, SERIES, VOLUME, Floats, Ints, SessionSeries, fill_series
 from mr_platform.kernels.engine import Engine, engine
-from mr_platform.market.chain import OptionChainDay
-from mr_platform.market.rolling import MONTHLY_WITHIN, RollingView, rolling
+from mr_platform.market.chain import FUTURE_VOLUME, OptionChainDay
+from mr_platform.market.rolling import RollingStream, RollingView, underlying_bars
 from mr_platform.parameters.common import DailyContextParameters
 from mr_platform.parameters.objects import defaults
 
@@ -116,108 +116,174 @@ def session_inputs(
     ``limits``: an implied volatility outside of them says nothing and counts as missing. UsageError for an
     unknown pass.
     """
-    if unknown := sorted(set(passes) - set(PASSES)):
-        raise UsageError(
-            rule=f"a pass is one of {', '.join(PASSES)}",
-            value=unknown,
-            place="session inputs",
-            remedy="correct what the component says it needs",
-        )
-    kernels = using or engine()
-    limits = limits or defaults(DailyContextParameters)
-    view = rolling(chain, using=kernels)
-    series = series_of(chain, view, n_bars, kernels)
-    roles = np.stack([view.nearest[0], view.next[0], far_expiry(chain, view)], axis=1)
-    m, k = chain.minutes.size, chain.strikes.size
-    near = roles[:, NEAR]
-    forwards = _by_role(view.forward[0], roles, np.nan)
-    years = _by_role(chain.years, roles, np.nan)
-    volatility = np.full((m, 3, k, 2), np.nan)
-    wanted = 3 if "smile" in passes else 1 if "greeks" in passes else 0
-    for role in range(wanted):
-        close = _rows_of(chain.close[0], roles[:, role])
-        found = kernels.black76.chain_implied_volatility(
-            close[None, :, None], forwards[None, :, role, None], chain.strikes, years[:, role, None]
-        )[0, :, 0]
-        found[(found < limits.iv_lowest) | (found > limits.iv_highest)] = np.nan
-        volatility[:, role] = found
-    known: dict[str, Any] = {f.name: getattr(series, f.name) for f in fields(series)}
-    known["chain_close"] = _rows_of(chain.close[0], near)
-    deep = np.where(near >= 0, chain.deep[np.maximum(near, 0)] if chain.deep.size else -1, -1)
-    for name in DEEP_FIELDS:
-        known[f"chain_{name}"] = _rows_of(getattr(chain, name)[0], deep)
-    if "greeks" in passes:
-        of_chain = kernels.black76.chain_greeks(
-            forwards[None, :, NEAR, None], chain.strikes, years[:, NEAR, None], volatility[None, :, NEAR : NEAR + 1]
-        )
-        known |= {name: getattr(of_chain, name)[0, :, 0] for name in GREEKS}
-    others = np.full(m, np.nan)
-    if peer is not None:
-        others[: peer.size] = peer[:m]
-    return SessionInputs(
-        **known,
-        strikes_listed=chain.strikes,
-        around=_around(chain, view, near),
-        steps=_by_role(view.step[0], near[:, None], np.nan)[:, 0],
-        forwards=forwards,
-        years=years,
-        days=_by_role(np.broadcast_to(chain.dte, (m, chain.dte.size)), roles, -1),
-        at_money=_by_role(view.atm[0], roles, -1),
-        volatility=volatility,
-        spot=chain.spot[0],
-        future=chain.future[0],
-        peer=others,
-        outputs=outputs or {},
-    )
+    stream = InputStream(n_bars, passes=passes, outputs=outputs, using=using, limits=limits)
+    return stream.advance(chain, chain.minutes.size, peer=peer)
 
 
-def far_expiry(chain: OptionChainDay, view: RollingView) -> Ints:
-    """Index of the nearest last-of-its-month expiry beyond the second nearest, of those seen so far [M]; -1 if none.
+class InputStream:
+    """Inputs of a session that grow with its chain: each call computes the new minutes alone.
 
-    An expiry is taken for its month's last while no later one of that month has been seen and its date allows it.
+    Bit for bit what ``session_inputs`` gives of the whole.
     """
-    months = chain.expiries.astype("datetime64[M]")
-    possible = (chain.expiries + np.timedelta64(MONTHLY_WITHIN, "D")).astype("datetime64[M]") > months
-    seen = np.logical_or.accumulate(chain.present[0], axis=0)
-    later_of_month = (months[None, :] == months[:, None]) & (chain.expiries[None, :] > chain.expiries[:, None])
-    # seen [M, E] and pairs [E, E]: whether a later expiry of e's month has been seen
-    beaten = (seen.astype(np.int64) @ later_of_month.T.astype(np.int64)) > 0
-    index = np.arange(chain.expiries.size)
-    fits = seen & possible & ~beaten & (index[None, :] > view.next[0][:, None]) & (view.next[0][:, None] >= 0)
-    if not index.size:
-        return np.full(chain.minutes.size, -1, np.int64)
-    first = fits.argmax(axis=1)
-    return np.where(fits.any(axis=1), first, -1).astype(np.int64)
+
+    def __init__(
+        self,
+        n_bars: int,
+        *,
+        passes: Collection[str] = PASSES,
+        outputs: Mapping[str, ComponentOutput] | None = None,
+        using: Engine | None = None,
+        limits: DailyContextParameters | None = None,
+    ) -> None:
+        if unknown := sorted(set(passes) - set(PASSES)):
+            raise UsageError(
+                rule=f"a pass is one of {', '.join(PASSES)}",
+                value=unknown,
+                place="session inputs",
+                remedy="correct what the component says it needs",
+            )
+        self._n_bars = n_bars
+        self._kernels = using or engine()
+        self._outputs = outputs or {}
+        self._limits = limits or defaults(DailyContextParameters)
+        # of volatilities the nearest expiry's are enough for Greeks
+        self._roles = 3 if "smile" in passes else 1 if "greeks" in passes else 0
+        self._greeks = "greeks" in passes
+        self._done = 0
+        self._view: RollingStream | None = None
+        self._made: dict[str, NDArray] = {}
+
+    def advance(
+        self, chain: OptionChainDay, stop: int, *, peer: Floats | None = None, afresh: bool = False
+    ) -> SessionInputs:
+        """The inputs of the chain's minutes, computed up to ``stop``; ``afresh`` where the chain's axes have changed.
+
+        Arrays are of all of the chain's minutes; what lies beyond ``stop`` is not there yet.
+        """
+        if afresh or self._view is None:
+            self._view = RollingStream(chain, using=self._kernels)
+            self._made = self._room(chain)
+            self._done = 0
+        start, self._done = self._done, stop
+        view = self._view.advance(chain, stop)
+        if stop > start:
+            self._fill(chain, view, start, stop)
+            others = self._made["peer"]
+            if peer is not None:
+                n = min(peer.size, stop)
+                others[:n] = peer[:n]
+        near = self._made["expiry"]
+        deep = np.where(near >= 0, chain.deep[np.maximum(near, 0)] if chain.deep.size else -1, -1)
+        return SessionInputs(
+            trade_date=chain.trade_date,
+            minutes=chain.minutes,
+            n_bars=self._n_bars,
+            underlying_kind=chain.underlying,
+            strikes_listed=chain.strikes,
+            chain_close=_rows_of(chain.close[0], near),
+            **cast(dict[str, Any], {f"chain_{name}": _rows_of(getattr(chain, name)[0], deep) for name in DEEP_FIELDS}),
+            spot=chain.spot[0],
+            future=chain.future[0],
+            outputs=self._outputs,
+            **cast(dict[str, Any], self._made),
+        )
+
+    def _room(self, chain: OptionChainDay) -> dict[str, NDArray]:
+        m, k = chain.minutes.size, chain.strikes.size
+        floats: dict[str, tuple[int, ...]] = {
+            "bars": (m, len(SERIES), 5),
+            "held": (m, len(SERIES), len(LAGS)),
+            "underlying": (m, 5),
+            "forward": (m,),
+            "steps": (m,),
+            "forwards": (m, 3),
+            "years": (m, 3),
+            "volatility": (m, 3, k, 2),
+            "peer": (m,),
+        }
+        whole: dict[str, tuple[int, ...]] = {
+            "dte": (m,),
+            "expiry": (m,),
+            "strikes": (m, 3),
+            "around": (m, 2 * REACH + 1),
+            "days": (m, 3),
+            "at_money": (m, 3),
+        }
+        greeks = (m, k if self._greeks else 0, 2)
+        made: dict[str, NDArray] = {name: np.full(shape, np.nan) for name, shape in floats.items()}
+        made |= {name: np.full(shape, -1, np.int64) for name, shape in whole.items()}
+        return made | {name: np.full(greeks, np.nan) for name in GREEKS}
+
+    def _fill(self, chain: OptionChainDay, view: RollingView, start: int, stop: int) -> None:
+        rows = slice(start, stop)
+        part = view.part(start, stop)
+        made = self._made
+        roles = np.stack([part.nearest[0], part.next[0], part.far[0]], axis=1)
+        made["expiry"][rows] = roles[:, NEAR]
+        made["days"][rows] = _by_role(chain.dte, roles, -1)
+        made["dte"][rows] = made["days"][rows, NEAR]
+        made["forwards"][rows] = _by_role(part.forward[0], roles, np.nan)
+        made["forward"][rows] = made["forwards"][rows, NEAR]
+        made["years"][rows] = _by_role(chain.years[rows], roles, np.nan)
+        made["at_money"][rows] = _by_role(part.atm[0], roles, -1)
+        made["steps"][rows] = _by_role(part.step[0], roles[:, :1], np.nan)[:, 0]
+        made["around"][rows] = _around(chain, made["at_money"][rows, NEAR], made["steps"][rows])
+        made["strikes"][rows] = made["around"][rows][:, [ATM, ATM - 1, ATM + 1]]
+        made["underlying"][rows, :4] = underlying_bars(chain, view, start, stop)[0]
+        if chain.underlying == "future":
+            made["underlying"][rows, VOLUME] = chain.future[0, rows, FUTURE_VOLUME]
+        fill_series(chain, made["expiry"], made["strikes"], start, stop, made["bars"], made["held"], self._kernels)
+        for role in range(self._roles):
+            close = _rows_of(chain.close[0, rows], roles[:, role])
+            found = self._kernels.black76.chain_implied_volatility(
+                close[None, :, None],
+                made["forwards"][None, rows, role, None],
+                chain.strikes,
+                made["years"][rows, role, None],
+            )[0, :, 0]
+            found[(found < self._limits.iv_lowest) | (found > self._limits.iv_highest)] = np.nan
+            made["volatility"][rows, role] = found
+        if self._greeks:
+            of_chain = self._kernels.black76.chain_greeks(
+                made["forwards"][None, rows, NEAR, None],
+                chain.strikes,
+                made["years"][rows, NEAR, None],
+                made["volatility"][None, rows, NEAR : NEAR + 1],
+            )
+            for name in GREEKS:
+                made[name][rows] = getattr(of_chain, name)[0, :, 0]
 
 
 def _by_role(values: NDArray, roles: Ints, unknown: float) -> NDArray:
-    """``values[t, roles[t, r]]`` for values [M, E] and roles [M, R]; ``unknown`` where a role is not filled."""
-    if values.shape[1] == 0:
+    """``values[t, roles[t, r]]`` for values [M, E] or [E] and roles [M, R]; ``unknown`` where a role is not filled."""
+    if values.shape[-1] == 0:
         return np.full(roles.shape, unknown, values.dtype)
-    return np.where(roles >= 0, np.take_along_axis(values, np.maximum(roles, 0), axis=1), unknown)
+    at = np.maximum(roles, 0)
+    found = values[at] if values.ndim == 1 else np.take_along_axis(values, at, axis=1)
+    return np.where(roles >= 0, found, unknown)
 
 
 def _rows_of(values: Floats, expiry: Ints) -> Floats:
-    """``values[t, expiry[t]]`` for values [M, E, K, 2]; NaN where there is none. A view where one expiry rules."""
-    if expiry.size and values.shape[1] and (expiry == expiry[0]).all() and expiry[0] >= 0:
-        return values[:, expiry[0]]
+    """``values[t, expiry[t]]`` for values [M, E, K, 2]; NaN where there is none.
+
+    A view where one expiry rules: before it is seen its rows are NaN anyway.
+    """
+    known = expiry[expiry >= 0]
+    if known.size and values.shape[1] and (known == known[0]).all():
+        return values[:, known[0]]
     out = np.full((values.shape[0], *values.shape[2:]), np.nan)
     there = np.flatnonzero(expiry >= 0)
     out[there] = values[there, expiry[there]]
     return out
 
 
-def _around(chain: OptionChainDay, view: RollingView, near: Ints) -> Ints:
-    """Indices of the strikes at ATM + j * step of the nearest expiry, j = -REACH .. REACH [M, 31]; -1 where none."""
+def _around(chain: OptionChainDay, atm: Ints, steps: Floats) -> Ints:
+    """Indices of the strikes at ATM + j * step, j = -REACH .. REACH [M, 31]; -1 where none is listed there."""
     offsets = np.arange(-REACH, REACH + 1)
-    out = np.full((chain.minutes.size, offsets.size), -1, np.int64)
-    there = np.flatnonzero(near >= 0)
-    if there.size == 0 or chain.strikes.size == 0:
-        return out
-    atm = view.atm[0][there, near[there]]
-    known = there[atm >= 0]
-    centre = chain.strikes[view.atm[0][known, near[known]]]
-    wanted = centre[:, None] + offsets[None, :] * view.step[0][known, near[known]][:, None]
-    at = np.minimum(np.searchsorted(chain.strikes, wanted), chain.strikes.size - 1)
-    out[known] = np.where(chain.strikes[at] == wanted, at, -1)
+    out = np.full((atm.size, offsets.size), -1, np.int64)
+    known = np.flatnonzero(atm >= 0)
+    if known.size:
+        wanted = chain.strikes[atm[known]][:, None] + offsets[None, :] * steps[known][:, None]
+        at = np.minimum(np.searchsorted(chain.strikes, wanted), chain.strikes.size - 1)
+        out[known] = np.where(chain.strikes[at] == wanted, at, -1)
     return out

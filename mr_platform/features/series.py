@@ -14,9 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mr_platform.kernels.engine import Engine, engine
-from mr_platform.market.chain import FUTURE_VOLUME, OptionChainDay
-from mr_platform.market.rolling import RollingView, rolling, strike_at, underlying_bars
+from mr_platform.kernels.engine import Engine
+from mr_platform.market.chain import OptionChainDay
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -24,6 +23,7 @@ Ints = NDArray[np.int64]
 OPEN, HIGH, LOW, CLOSE, VOLUME = range(5)
 SERIES = tuple(f"{moneyness}_{kind}" for kind in ("straddle", "ce", "pe") for moneyness in ("atm", "itm1", "otm1"))
 LAGS = (1, 3, 5, 10, 15)
+_LAGS = np.array(LAGS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,54 +71,20 @@ class SessionSeries:
         return replace(self, **{name: getattr(self, name)[:n] for name in names})
 
 
-def session_series(chain: OptionChainDay, n_bars: int, *, using: Engine | None = None) -> SessionSeries:
-    """The series of a chain with one day. ``n_bars`` is the length of the whole session; ``using`` names the engine."""
-    kernels = using or engine()
-    return series_of(chain, rolling(chain, using=kernels), n_bars, kernels)
-
-
-def series_of(chain: OptionChainDay, view: RollingView, n_bars: int, kernels: Engine) -> SessionSeries:
-    """The series of a chain with one day, seen through its rolling view."""
-    expiry = np.ascontiguousarray(view.nearest[0])
-    strikes = _strikes(chain, view, expiry)
-    legs = tuple(np.ascontiguousarray(getattr(chain, name)[0]) for name in ("open", "high", "low", "close", "volume"))
+def fill_series(
+    chain: OptionChainDay,
+    expiry: Ints,
+    strikes: Ints,
+    start: int,
+    stop: int,
+    bars: Floats,
+    held: Floats,
+    kernels: Engine,
+) -> None:
+    """``bars`` and ``held`` of minutes [start, stop): nearest ``expiry`` [M] and ATM, ITM1, OTM1 ``strikes`` [M, 3]."""
     fill = gather.py_func if kernels.name == "reference" else gather
-    m = expiry.size
-    bars = np.full((m, len(SERIES), 5), np.nan)
-    held = np.full((m, len(SERIES), len(LAGS)), np.nan)
-    fill(*legs, expiry, chain.deep, strikes, np.array(LAGS), 0, m, bars, held)
-    underlying = np.full((m, 5), np.nan)
-    underlying[:, :4] = underlying_bars(chain, view)[0]
-    if chain.underlying == "future":
-        underlying[:, VOLUME] = chain.future[0, :, FUTURE_VOLUME]
-    dte = np.where(expiry >= 0, chain.dte[np.maximum(expiry, 0)] if chain.dte.size else -1, -1)
-    return SessionSeries(
-        trade_date=chain.trade_date,
-        minutes=chain.minutes,
-        n_bars=n_bars,
-        underlying_kind=chain.underlying,
-        bars=bars,
-        held=held,
-        underlying=underlying,
-        dte=dte.astype(np.int64),
-        expiry=expiry,
-        strikes=strikes,
-        forward=_of_nearest(view.forward[0], expiry, np.nan),
-    )
-
-
-def _of_nearest(values: NDArray, expiry: Ints, unknown: float) -> NDArray:
-    """Column ``expiry[t]`` of each row of ``values`` [M, E]; ``unknown`` where there is no expiry."""
-    if values.shape[1] == 0:
-        return np.full(expiry.size, unknown)
-    found = np.take_along_axis(values, np.maximum(expiry, 0)[:, None], axis=1)[:, 0]
-    return np.where(expiry >= 0, found, unknown)
-
-
-def _strikes(chain: OptionChainDay, view: RollingView, expiry: Ints) -> Ints:
-    """Indices of the ATM, ITM1 and OTM1 strikes of the nearest expiry [M, 3]."""
-    columns = [_of_nearest(strike_at(chain, view, offset)[0], expiry, -1) for offset in (0, -1, 1)]
-    return np.ascontiguousarray(np.stack(columns, axis=1), dtype=np.int64)
+    legs = (getattr(chain, name)[0] for name in ("open", "high", "low", "close", "volume"))
+    fill(*legs, expiry, chain.deep, strikes, _LAGS, start, stop, bars, held)
 
 
 @njit(cache=True)

@@ -64,6 +64,8 @@ class OptionChainDay:
         contiguous array. All but ``close`` have ``deep`` expiries only.
     deep int64 [E]
         Where an expiry stands on the expiry axis of the fields other than ``close``; -1 where they leave it out.
+    keep_until, deep_until int64 [E]
+        Bars before which an expiry's closes, and its other fields, are kept.
     spot float64 [D, M], future float64 [D, M, 6]
         The future's last axis is open, high, low, close, volume, oi (``FUTURE_OPEN`` .. ``FUTURE_OI``).
     present bool [D, M, E]
@@ -79,6 +81,8 @@ class OptionChainDay:
     dte: Ints
     strikes: Floats
     deep: Ints
+    keep_until: Ints
+    deep_until: Ints
     open: Floats
     high: Floats
     low: Floats
@@ -132,6 +136,7 @@ class OptionChainDay:
         max_expiries: int = 8,
         deep_expiries: int | None = None,
         fields: Sequence[str] = LEG_FIELDS,
+        room: Floats | None = None,
     ) -> OptionChainDay:
         """Scatter one partition of core/option_chain. The order of the rows does not matter; an empty table is a
         session without rows.
@@ -140,7 +145,8 @@ class OptionChainDay:
         ``max_expiries`` nearest seen up to that minute (so a later listing cannot change an earlier minute).
         The default of ``max_dte`` covers the specific days 0..90; who reads the nearest expiry alone, however far it
         lies, passes ``LONGEST_DTE``. ``deep_expiries`` is how many of the nearest have fields beside the close (None:
-        all that are kept), ``fields`` which of ``LEG_FIELDS`` are read; others have an empty expiry axis.
+        all that are kept), ``fields`` which of ``LEG_FIELDS`` are read; others have an empty expiry axis;
+        ``room`` are strikes that get a place whether or not a row names them.
         ``symbol`` and ``strike_step`` default to the table's own symbol and the instrument's step.
         DataError: a column or a key is missing, a bar outside the session, a repeated (ts, expiry, strike).
         """
@@ -156,8 +162,8 @@ class OptionChainDay:
                 place=place,
                 remedy="publish core again with the present schema version",
             )
-        symbol = symbol or _symbol(table, place)
-        rows = _Rows.of(table, session, place)
+        symbol = symbol or symbol_of(table, place)
+        rows = Rows.of(table, session, place)
         first_day = np.datetime64(session.trade_date, "D").astype(np.int64)
         all_expiries = np.unique(pc.unique(table["expiry"]).cast(pa.int32()).to_numpy(zero_copy_only=False))
         near = all_expiries[(all_expiries >= first_day) & (all_expiries <= first_day + max_dte)].astype(np.int32)
@@ -174,6 +180,8 @@ class OptionChainDay:
         else:
             held_strikes = rows.strikes[:0]
         strikes = np.unique(pc.unique(pa.array(held_strikes)).to_numpy())
+        if room is not None and strikes.size:
+            strikes = np.union1d(strikes, room)
         cells = scatter.cell_index(rows.minutes, rows.expiries, rows.strikes, bar_of_minute, near, strikes, keep_until)
         if (outside := int(np.count_nonzero(cells == OUTSIDE))) > 0:
             raise DataError(
@@ -191,7 +199,7 @@ class OptionChainDay:
                 place=place,
                 remedy="publish core again; ingest merges repeated rows of a bar",
             )
-        deep = np.arange(near.size)
+        deep, deep_until = np.arange(near.size), keep_until
         deep_cells, deep_shape = cells, shape
         if deep_expiries is not None and deep_expiries < max_expiries:
             deep_until = _keep_until(first_seen, session.n_bars, deep_expiries)
@@ -204,7 +212,7 @@ class OptionChainDay:
         for field, size in sizes.items():
             places, field_shape = (cells, shape) if field == "close" else (deep_cells, deep_shape)
             part, used = room[used : used + size], used + size
-            scatter.scatter_pair(places, _floats(table[f"ce_{field}"]), _floats(table[f"pe_{field}"]), part)
+            scatter.scatter_pair(places, floats(table[f"ce_{field}"]), floats(table[f"pe_{field}"]), part)
             dense[field] = part.reshape(*field_shape, 2)
         bars = bar_of_minute[rows.minutes]
         return OptionChainDay(
@@ -217,6 +225,8 @@ class OptionChainDay:
             dte=(near - first_day).astype(np.int64),
             strikes=strikes,
             deep=deep,
+            keep_until=keep_until,
+            deep_until=deep_until,
             spot=_repeated(table, ("spot",), "spot", rows, bars, session.n_bars)[..., 0],
             future=_repeated(
                 table, tuple(f"future_{field}" for field in FUTURE_FIELDS), "future_close", rows, bars, session.n_bars
@@ -227,7 +237,7 @@ class OptionChainDay:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class Rows:
     """The key columns of a core table as arrays [N]: minute of the day, expiry in days since 1970, strike."""
 
     minutes: Ints
@@ -235,7 +245,7 @@ class _Rows:
     strikes: Floats
 
     @staticmethod
-    def of(table: pa.Table, session: Session, place: str) -> _Rows:
+    def of(table: pa.Table, session: Session, place: str) -> Rows:
         if any(table[name].null_count for name in ("ts", "expiry", "strike")):
             raise DataError(
                 rule="(ts, expiry, strike) is never null",
@@ -258,7 +268,7 @@ class _Rows:
                 remedy="publish core again, one trade date a partition",
             )
         expiries = table["expiry"].cast(pa.date32()).cast(pa.int32()).to_numpy()
-        return _Rows(_frozen(minutes), _frozen(expiries), _floats(table["strike"]))
+        return Rows(_frozen(minutes), _frozen(expiries), floats(table["strike"]))
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:
@@ -268,7 +278,7 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     return view
 
 
-def _floats(column: pa.ChunkedArray) -> Floats:
+def floats(column: pa.ChunkedArray) -> Floats:
     """A column as read-only float64 [N], null as NaN."""
     return _frozen(column.to_numpy().astype(np.float64, copy=False))
 
@@ -283,19 +293,19 @@ def _keep_until(first_seen: Ints, n_bars: int, max_expiries: int) -> Ints:
     return keep
 
 
-def _repeated(table: pa.Table, names: tuple[str, ...], decisive: str, rows: _Rows, bars: Ints, n_bars: int) -> Floats:
+def _repeated(table: pa.Table, names: tuple[str, ...], decisive: str, rows: Rows, bars: Ints, n_bars: int) -> Floats:
     """Quantities that each row of a bar repeats, [1, M, len(names)], from the first row whose ``decisive`` is there."""
     out = np.full((1, n_bars, len(names)), np.nan)
     if table[decisive].null_count == table.num_rows:
         return out
-    chosen = scatter.first_row_of_bar(bars, rows.expiries, rows.strikes, _floats(table[decisive]), n_bars)
+    chosen = scatter.first_row_of_bar(bars, rows.expiries, rows.strikes, floats(table[decisive]), n_bars)
     there = chosen >= 0
     for j, name in enumerate(names):
-        out[0, there, j] = _floats(table[name])[chosen[there]]
+        out[0, there, j] = floats(table[name])[chosen[there]]
     return out
 
 
-def _symbol(table: pa.Table, place: str) -> str:
+def symbol_of(table: pa.Table, place: str) -> str:
     if found := (table.schema.metadata or {}).get(b"symbol"):
         return str(found.decode())
     if "symbol" in table.column_names and table.num_rows:

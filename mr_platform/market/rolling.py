@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mr_platform.kernels.engine import Engine, engine
 from mr_platform.market.chain import FUTURE_CLOSE, Floats, Ints, OptionChainDay
 
-MONTHLY_WITHIN = 9
+_MONTHLY_WITHIN = 9
 """The last expiry of a month lies in its last week, or up to two days before it when holidays move it back."""
 
 
@@ -28,9 +28,10 @@ class RollingView:
     step float64 [D, M, E]
         Points from ATM to ITM1 and OTM1: the instrument's step, wider where the expiry is seen to list fewer strikes
         (at least six of them around the money so far, none as near to the next as the step).
-    nearest, next, monthly int64 [D, M]
+    nearest, next, monthly, far int64 [D, M]
         Index into ``expiries``, of those seen so far in the session; -1 before there is one. A minute in which the
-        nearest expiry has no row is a minute without data, never the next expiry's turn.
+        nearest expiry has no row is a minute without data, never the next expiry's turn. Monthly is the nearest that
+        is the last of its month, far the nearest such beyond ``next``.
     """
 
     forward: Floats
@@ -39,25 +40,58 @@ class RollingView:
     nearest: Ints
     next: Ints
     monthly: Ints
+    far: Ints
 
     def until(self, n_bars: int) -> RollingView:
         """The first ``n_bars`` minutes, as views."""
-        return replace(self, **{name: value[:, :n_bars] for name, value in vars(self).items()})
+        return self.part(0, n_bars)
+
+    def part(self, start: int, stop: int) -> RollingView:
+        """Minutes [start, stop), as views."""
+        return replace(self, **{name: value[:, start:stop] for name, value in vars(self).items()})
 
 
 def rolling(chain: OptionChainDay, *, using: Engine | None = None) -> RollingView:
     """The rolling view of a chain. ``using`` is the kernels' engine, cpu by default."""
-    kernels = (using or engine()).parity
-    days, _, n_expiries, n_strikes = chain.shape
-    future = chain.future[..., FUTURE_CLOSE]
-    fallback = np.where(np.isnan(future), chain.spot, future)
-    paired = np.zeros((days, n_expiries, n_strikes), np.bool_)
-    forward, atm, step = kernels.forward_and_atm(chain.close, chain.strikes, fallback, chain.strike_step, paired)
-    months = chain.expiries.astype("datetime64[M]")
-    last_of_month = (chain.expiries + np.timedelta64(MONTHLY_WITHIN, "D")).astype("datetime64[M]") > months
-    seen = np.zeros((days, n_expiries), np.bool_)
-    sight = kernels.expiries_in_sight(chain.present, last_of_month, months.astype(np.int64), seen)
-    return RollingView(forward, atm, step, *(np.ascontiguousarray(sight[..., i]) for i in range(3)))
+    return RollingStream(chain, using=using).advance(chain, chain.shape[1])
+
+
+class RollingStream:
+    """The rolling view of a chain that grows: each call computes the new minutes alone, from the state carried."""
+
+    def __init__(self, chain: OptionChainDay, *, using: Engine | None = None) -> None:
+        """For chains with the axes of ``chain``; others need a stream of their own."""
+        self._kernels = (using or engine()).parity
+        days, m, n_expiries, n_strikes = chain.shape
+        by_expiry = (days, m, n_expiries)
+        self._view = RollingView(
+            np.full(by_expiry, np.nan),
+            np.full(by_expiry, -1, np.int64),
+            np.full(by_expiry, chain.strike_step),
+            *(np.full((days, m), -1, np.int64) for _ in range(4)),
+        )
+        self._paired = np.zeros((days, n_expiries, n_strikes), np.bool_)
+        self._seen = np.zeros((days, n_expiries), np.bool_)
+        self._done = 0
+
+    def advance(self, chain: OptionChainDay, stop: int) -> RollingView:
+        """The view over all of the chain's minutes, of which those before ``stop`` are there."""
+        start, self._done = self._done, max(stop, self._done)
+        if stop <= start:
+            return self._view
+        rows = np.s_[:, start:stop]
+        future = chain.future[..., FUTURE_CLOSE][rows]
+        fallback = np.where(np.isnan(future), chain.spot[rows], future)
+        view = self._view
+        view.forward[rows], view.atm[rows], view.step[rows] = self._kernels.forward_and_atm(
+            chain.close[rows], chain.strikes, fallback, chain.strike_step, self._paired
+        )
+        months = chain.expiries.astype("datetime64[M]")
+        last_of_month = (chain.expiries + np.timedelta64(_MONTHLY_WITHIN, "D")).astype("datetime64[M]") > months
+        sight = self._kernels.expiries_in_sight(chain.present[rows], last_of_month, months.astype(np.int64), self._seen)
+        for role, found in enumerate((view.nearest, view.next, view.monthly, view.far)):
+            found[rows] = sight[..., role]
+        return view
 
 
 def strike_at(chain: OptionChainDay, view: RollingView, offset: int) -> NDArray[np.int64]:
@@ -72,21 +106,23 @@ def strike_at(chain: OptionChainDay, view: RollingView, offset: int) -> NDArray[
     return np.where((view.atm >= 0) & (chain.strikes[at] == wanted), at, -1).astype(np.int64)
 
 
-def underlying_bars(chain: OptionChainDay, view: RollingView) -> Floats:
-    """Open, high, low, close of the session's underlying, float64 [D, M, 4].
+def underlying_bars(chain: OptionChainDay, view: RollingView, start: int = 0, stop: int | None = None) -> Floats:
+    """Open, high, low, close of the session's underlying in minutes [start, stop), float64 [D, minutes, 4].
 
     The listed future's own bars if ``chain.underlying`` is "future"; else the close alone is known (spot, or the
     nearest expiry's forward) and the bar is flat.
     """
+    stop = chain.minutes.size if stop is None else stop
     if chain.underlying == "future":
-        return chain.future[..., :4]
+        return chain.future[:, start:stop, :4]
     if chain.underlying == "spot":
-        level = chain.spot
+        level = chain.spot[:, start:stop]
     else:
-        e = np.maximum(view.nearest, 0)
+        nearest, forward = view.nearest[:, start:stop], view.forward[:, start:stop]
+        e = np.maximum(nearest, 0)
         level = (
-            np.where(view.nearest >= 0, np.take_along_axis(view.forward, e[..., None], axis=2)[..., 0], np.nan)
-            if view.forward.shape[2]
-            else np.full(view.nearest.shape, np.nan)
+            np.where(nearest >= 0, np.take_along_axis(forward, e[..., None], axis=2)[..., 0], np.nan)
+            if forward.shape[2]
+            else np.full(nearest.shape, np.nan)
         )
     return np.repeat(level[..., None], 4, axis=2)

@@ -87,7 +87,9 @@ def _keep_contract(core: pa.Table, partition: Partition) -> None:
 def known_core(
     lake: Lake, partition: Partition, *, until: int | None = None, columns: Sequence[str] | None = None
 ) -> pa.Table:
-    """core/option_chain of a symbol-day (``columns`` of it, all by default), as far as it was known when the bar stamped ``until`` (minute) had closed.
+    """core/option_chain of a symbol-day, as far as it was known when the bar stamped ``until`` (minute) had closed.
+
+    ``columns`` of it, all by default.
 
     No bar looks at a later row, so what is published holds that state as its head. But published core ends with the
     source's last snapshot, since nobody looked at the market after it. Where the clock is said to have stopped later,

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from mr_platform.features.implied import atm_implied_volatility
-from mr_platform.features.series import session_series
+from mr_platform.features.inputs import session_inputs
 from mr_platform.kernels.reference import black76
 from mr_platform.market.chain import OptionChainDay
 from mr_platform.market.sessions import IST, ORDINARY_WINDOW, Session
@@ -47,7 +47,9 @@ def core(*, puts: dict[float, float] | None = None, smile: dict[float, float] | 
 
 def atm_iv(table: pa.Table) -> np.ndarray:
     chain = OptionChainDay.from_core(table, SESSION)
-    return atm_implied_volatility(chain, session_series(chain, SESSION.n_bars), defaults(DailyContextParameters))
+    return atm_implied_volatility(
+        chain, session_inputs(chain, SESSION.n_bars, passes=()), defaults(DailyContextParameters)
+    )
 
 
 def test_it_is_the_volatility_that_made_the_prices() -> None:

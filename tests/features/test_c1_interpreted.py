@@ -10,7 +10,7 @@ import pytest
 from mr_platform.features.c1_triple_straddle import cpu, scores
 from mr_platform.features.c1_triple_straddle.component import TripleStraddle
 from mr_platform.features.component import ComponentOutput, SessionStart
-from mr_platform.features.series import session_series
+from mr_platform.features.inputs import session_inputs
 from mr_platform.market.chain import OptionChainDay
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ BARS = 90
 
 def compute(market: Market, i: int) -> ComponentOutput:
     chain = OptionChainDay.from_core(market.cores[i], market.sessions[i]).until(555 + BARS - 1)
-    series = session_series(chain, 375)
+    series = session_inputs(chain, 375, passes=())
     component = TripleStraddle()
     previous = market.contexts[i - 1] if i else None
     start = SessionStart(chain.trade_date, 375, int(series.dte[0]), chain.underlying, previous)

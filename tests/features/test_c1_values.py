@@ -323,10 +323,10 @@ def roll_core() -> pa.Table:
 
 
 def test_a_roll_of_the_strike_is_not_a_return() -> None:
-    from mr_platform.features.series import session_series
+    from mr_platform.features.inputs import session_inputs
 
     session = Session(TUESDAY, "ordinary", (ORDINARY_WINDOW,))
-    found = session_series(OptionChainDay.from_core(roll_core(), session), session.n_bars)
+    found = session_inputs(OptionChainDay.from_core(roll_core(), session), session.n_bars, passes=())
     # levels roll: the ATM straddle cost 80 at 18,000, and costs 82 at 18,050
     assert found.bars[:2, 0, 3].tolist() == [80.0, 82.0]
     # the contract held at the second minute (18,050) cost 50 + 40 + 40 = 130 a minute before
@@ -340,11 +340,11 @@ def test_a_contract_keeps_its_last_known_close_over_a_missing_minute() -> None:
     third = core.slice(core.num_rows // 2).to_pandas()
     third["ts"] += pd.Timedelta(minutes=2)
     late = pa.Table.from_pandas(third, schema=core.schema, preserve_index=False)
-    from mr_platform.features.series import session_series
+    from mr_platform.features.inputs import session_inputs
 
     session = Session(TUESDAY, "ordinary", (ORDINARY_WINDOW,))
     both = pa.concat_tables([core, late])
-    found = session_series(OptionChainDay.from_core(both, session), session.n_bars)
+    found = session_inputs(OptionChainDay.from_core(both, session), session.n_bars, passes=())
     assert np.isnan(found.bars[2, 0, 3])
     assert found.held[3, 0, 0] == 82.0
 

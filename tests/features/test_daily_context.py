@@ -13,8 +13,9 @@ import pytest
 
 from mr_platform.errors import DataError, UsageError
 from mr_platform.features.context import daily_context
+from mr_platform.features.inputs import session_inputs
 from mr_platform.features.memory import DailyContext, latest_before
-from mr_platform.features.series import CLOSE, HIGH, LOW, session_series
+from mr_platform.features.series import CLOSE, HIGH, LOW
 from mr_platform.market.chain import OptionChainDay
 from schemas.daily_context import DAILY_CONTEXT
 
@@ -52,7 +53,7 @@ def test_the_same_chain_gives_the_same_context(market: Market) -> None:
 
 
 def test_levels_and_sums_are_those_of_the_rolling_series(market: Market) -> None:
-    series = session_series(chain_of(market, 2), 375)
+    series = session_inputs(chain_of(market, 2), 375, passes=())
     atm = series.bars[:, 0]
     known = np.isfinite(atm[:, CLOSE])
     found = market.contexts[2]
@@ -71,7 +72,7 @@ def test_the_week_starts_afresh_on_monday(market: Market) -> None:
 
 
 def test_ema_at_the_close_is_that_of_all_prices_of_all_sessions(market: Market) -> None:
-    prices = np.concatenate([session_series(chain_of(market, i), 375).bars[:, 0, CLOSE] for i in range(3)])
+    prices = np.concatenate([session_inputs(chain_of(market, i), 375, passes=()).bars[:, 0, CLOSE] for i in range(3)])
     prices = prices[np.isfinite(prices)]
     oracle = pd.Series(prices).ewm(span=50, adjust=False).mean().iloc[-1]
     assert market.contexts[2].ema_value[0, 1] == pytest.approx(oracle, rel=1e-12)
@@ -81,14 +82,14 @@ def test_ema_at_the_close_is_that_of_all_prices_of_all_sessions(market: Market) 
 def test_slow_ema_at_the_close_is_that_of_the_k_minute_closes(market: Market) -> None:
     closes = []
     for i in range(2):
-        price = session_series(chain_of(market, i), 375).bars[:, 0, CLOSE]
+        price = session_inputs(chain_of(market, i), 375, passes=()).bars[:, 0, CLOSE]
         closes += [part[np.isfinite(part)][-1] for part in np.split(price, 25) if np.isfinite(part).any()]
     oracle = pd.Series(closes).ewm(span=20, adjust=False).mean().iloc[-1]
     assert market.contexts[1].slow_ema_value[0, 3, 0] == pytest.approx(oracle, rel=1e-12)
 
 
 def test_atr_starts_at_the_mean_of_its_first_true_ranges(market: Market) -> None:
-    series = session_series(chain_of(market, 0), 375)
+    series = session_inputs(chain_of(market, 0), 375, passes=())
     bars = series.underlying[np.isfinite(series.underlying[:, CLOSE])]
     before = np.concatenate([[np.nan], bars[:-1, CLOSE]])
     true_range = np.fmax(bars[:, HIGH], before) - np.fmin(bars[:, LOW], before)
@@ -99,7 +100,7 @@ def test_atr_starts_at_the_mean_of_its_first_true_ranges(market: Market) -> None
 
 
 def test_five_minute_bars_of_the_session(market: Market) -> None:
-    series = session_series(chain_of(market, 4), 375)
+    series = session_inputs(chain_of(market, 4), 375, passes=())
     found = market.contexts[4]
     assert found.bar5_minute.tolist() == list(range(555, 930, 5))
     under = series.underlying[:, CLOSE].reshape(75, 5)

@@ -103,7 +103,7 @@ def forward_and_atm(
 @njit(cache=True)
 def expiries_in_sight(present: np.ndarray, monthly: np.ndarray, months: np.ndarray, seen: np.ndarray) -> np.ndarray:
     days, minutes, n = present.shape
-    out = np.full((days, minutes, 3), -1, np.int64)
+    out = np.full((days, minutes, 4), -1, np.int64)
     for d in range(days):
         for t in range(minutes):
             rank = 0
@@ -119,5 +119,7 @@ def expiries_in_sight(present: np.ndarray, monthly: np.ndarray, months: np.ndarr
                 if seen[d, e]:
                     if monthly[e] and months[e] != later_month:
                         out[d, t, 2] = e
+                        if rank > 2 and e > out[d, t, 1]:
+                            out[d, t, 3] = e
                     later_month = months[e]
     return out

@@ -60,22 +60,22 @@ def forward_and_atm(
 
 
 def expiries_in_sight(present: np.ndarray, monthly: np.ndarray, months: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Nearest, next and monthly expiry among those seen so far in the session; int64 [D, M, 3], -1 where none.
+    """Nearest, next, monthly and far expiry among those seen so far in the session; int64 [D, M, 4], -1 where none.
 
     Nearest has the least days to expiry, next the second least. Monthly is the nearest that is the last of its month:
-    no later expiry of that month has been seen and ``monthly`` allows it.
+    no later expiry of that month has been seen and ``monthly`` allows it. Far is the nearest such beyond next.
 
     Shapes: ``present`` bool [D, M, E] (expiries ascending), ``monthly`` bool [E] whether the date can be its month's
     last expiry, ``months`` int64 [E]; ``seen`` bool [D, E] is state, updated in place, all False at the open.
     """
     days, minutes, _ = present.shape
-    out = np.full((days, minutes, 3), -1, np.int64)
+    out = np.full((days, minutes, 4), -1, np.int64)
     for d, t in np.ndindex(days, minutes):
         seen[d] |= present[d, t]
         at = np.flatnonzero(seen[d])
         out[d, t, : min(at.size, 2)] = at[:2]
-        for e in at:
-            if monthly[e] and not np.any(months[at[at > e]] == months[e]):
-                out[d, t, 2] = e
-                break
+        last_ones = [e for e in at if monthly[e] and not np.any(months[at[at > e]] == months[e])]
+        beyond = [e for e in last_ones if at.size > 1 and e > at[1]]
+        out[d, t, 2] = last_ones[0] if last_ones else -1
+        out[d, t, 3] = beyond[0] if beyond else -1
     return out
