@@ -23,6 +23,7 @@ from assets.checks import (
     core_checks,
 )
 from assets.materialise import Outcome, Output, as_of, station_assets
+from assets.parameters import ACTIVE_SET
 from assets.partitions import symbol_days
 from assets.pictures import quality_heat_map
 from mr_platform.environments import Environment
@@ -60,7 +61,7 @@ def core_assets(environment: Environment) -> list[dg.AssetsDefinition]:
     context = Output(
         "core/daily_context",
         "What later days may know of this one: OHLC, closes, tails and sketches of the symbol-day.",
-        deps=[CORE],
+        deps=[CORE, ACTIVE_SET],
     )
     return [
         station_assets(

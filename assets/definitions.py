@@ -20,6 +20,7 @@ from assets.labels import label_assets
 from assets.marts import mart_assets
 from assets.migration import is_moving, migrate_job, migration_assets
 from assets.models import model_assets
+from assets.parameters import parameter_assets
 from assets.raw import raw_assets
 from assets.regimes import regime_assets
 from mr_platform.environments import Environment, Home, current_home, load_environment
@@ -27,6 +28,7 @@ from resources.clock import Clock
 from resources.environment import Folders
 from resources.heavydb import HeavyDbResource
 from resources.lake import LakeResource
+from resources.parameters import WorkbookFile
 from resources.workers import Workers
 
 
@@ -39,7 +41,7 @@ def build_defs(
     """All definitions of an environment.
 
     ``environment`` and ``home`` default to those named by MR_ENV and MR_HOME; ``resources`` replaces single
-    resources by name (``lake``, ``clock``, ``workers``, ``folders``). Automation that must not
+    resources by name (``lake``, ``clock``, ``workbook``, ``workers``, ``folders``). Automation that must not
     run in the environment is not registered.
     """
     environment = environment or load_environment()
@@ -58,6 +60,7 @@ def build_defs(
         schedules.append(jobs.end_of_day_schedule(environment, end_of_day))
     return dg.Definitions(
         assets=[
+            *parameter_assets(),
             *migration_assets(environment),
             *raw_assets(environment),
             *core_assets(environment),
@@ -68,7 +71,7 @@ def build_defs(
             *mart_assets(),
         ],
         asset_checks=[expectation_check(CORE)],
-        jobs=[*moving, backfill, intraday, end_of_day, jobs.train_job(), jobs.marts_job()],
+        jobs=[*moving, backfill, intraday, end_of_day, jobs.parameters_job(), jobs.train_job(), jobs.marts_job()],
         sensors=sensors,
         schedules=schedules,
         resources={
@@ -76,6 +79,7 @@ def build_defs(
             "heavydb": HeavyDbResource(workers=environment.processes),
             "folders": Folders(environment_name=environment.name, root=str(home.root)),
             "clock": Clock(file=os.environ.get("MR_CLOCK_FILE", "")),
+            "workbook": WorkbookFile(file=os.environ.get("MR_WORKBOOK", "")),
             "workers": Workers(processes=environment.processes),
             **(resources or {}),
         },

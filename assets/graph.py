@@ -180,6 +180,7 @@ class Graph:
             )
         covers = [rectangle.tags for rectangle in rectangles(partitions, known)]
         self.timed("record what was ingested", lambda: record_ingested(self.instance, lake, partitions))
+        self.stage("parameters", "parameters", (), [{}])
         self.stage("context and features", "backfill", BEFORE_MODELS, covers)
         self.stage("labels", "backfill", LABELS, covers)
         self.timed("models", lambda: self._train(train_until))

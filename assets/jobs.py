@@ -17,6 +17,7 @@ from resources.environment import Folders
 
 BACKFILL_JOB = "backfill"
 TRAIN_JOB = "train"
+PARAMETERS_JOB = "parameters"
 END_OF_DAY_JOB = "end_of_day"
 MARTS_JOB = "marts"
 
@@ -55,6 +56,16 @@ def intraday_job() -> AssetJob:
         description="The newest bar of all live symbols, to its regime.",
         tags={LANE_TAG: INTRADAY_JOB, "dagster/priority": "10"},
         # one process a bar: starting one for each step would cost more than the steps
+        executor_def=dg.in_process_executor,
+    )
+
+
+def parameters_job() -> AssetJob:
+    """The parameter set in force, taken up from the workbook or the lake."""
+    return dg.define_asset_job(
+        PARAMETERS_JOB,
+        selection=dg.AssetSelection.groups("parameters"),
+        description="Take up the workbook of the home and tell of the parameters in force.",
         executor_def=dg.in_process_executor,
     )
 

@@ -113,10 +113,10 @@ def test_the_suite_of_the_days_end_stays_out_of_the_other_jobs(tmp_path):
     def checks(job):
         return {key.name for key in defs.resolve_job_def(job).asset_layer.asset_graph.asset_check_keys}
 
-    blocking = {"contract", "raw_is_core_plus_quarantine", "quality_verdict"}
-    assert checks("intraday") == blocking
-    assert checks("backfill") == blocking
-    assert checks("end_of_day") == blocking | {"end_of_day_expectations"}
+    in_step = {"contract", "raw_is_core_plus_quarantine", "quality_verdict", "validation_rules"}
+    assert checks("intraday") == in_step
+    assert checks("backfill") == in_step
+    assert checks("end_of_day") == in_step | {"end_of_day_expectations"}
 
 
 def test_the_intraday_job_neither_trains_nor_reports(tmp_path):

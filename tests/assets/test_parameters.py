@@ -44,6 +44,7 @@ def stations(monkeypatch):
     def publish(table, lake, partition, *_, **__):
         lake.publish(table, partition, pa.table({"x": [1]}))
 
+    module.publish_context = lambda lake, partition, **_: publish("core/daily_context", lake, partition)
     module.publish_features = lambda lake, partition, **_: publish("features/c1_triple_straddle", lake, partition)
     module.publish_labels = lambda lake, partition, horizon: publish(f"labels/regime_{horizon}", lake, partition)
     monkeypatch.setitem(sys.modules, "mr_platform.stations", module)
@@ -97,31 +98,30 @@ class Graph:
 def graph(tmp_path, stations):
     with dg.instance_for_test() as instance:
         found = Graph(tmp_path, instance)
-        for key in (CORE, CONTEXT):
-            instance.report_runless_asset_event(
-                dg.AssetMaterialization(key, partition=KEY, tags={"dagster/data_version": "1"})
-            )
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(CORE, partition=KEY, tags={"dagster/data_version": "1"})
+        )
         yield found
 
 
 def test_a_changed_set_makes_features_and_labels_stale_and_says_why(graph, lake):
     assert graph.run(SET).success
-    assert graph.run(FEATURES, LABELS, partition=KEY).success
+    assert graph.run(CONTEXT, FEATURES, LABELS, partition=KEY).success
     assert graph.status(FEATURES)[0] == graph.status(LABELS)[0] == StaleStatus.FRESH
     versions.change(lake, "StabilityConfiguration.learning_rate", 0.2, who="test", when=NOW, why="try it")
     assert graph.run(SET).success
-    for key in (FEATURES, LABELS):
+    for key in (CONTEXT, FEATURES, LABELS):
         status, causes = graph.status(key)
         assert status == StaleStatus.STALE
-        assert causes == [("has a new dependency data version", SET)]
-    assert graph.run(FEATURES, partition=KEY).success
+        assert ("has a new dependency data version", SET) in causes
+    assert graph.run(CONTEXT, FEATURES, partition=KEY).success
     assert graph.status(FEATURES)[0] == StaleStatus.FRESH
     assert graph.status(LABELS)[0] == StaleStatus.STALE
 
 
 def test_the_same_set_again_makes_nothing_stale(graph):
     graph.run(SET)
-    graph.run(FEATURES, partition=KEY)
+    graph.run(CONTEXT, FEATURES, partition=KEY)
     graph.run(SET)
     assert graph.status(FEATURES) == (StaleStatus.FRESH, [])
 
