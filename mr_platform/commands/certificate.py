@@ -35,7 +35,7 @@ def certify(
     certificate = stations.certify_migration(
         lake,
         environment=os.environ,
-        registered=_registered(home),
+        registered=lambda: _registered(home),
         code=Path(mr_platform.__file__).resolve().parents[1],
         now=datetime.now(IST),
     )

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mr_platform.lake.store import Lake
+from mr_platform.stations.moved import Moved
 
 if TYPE_CHECKING:
     from mr_platform.migration.certificate import Certificate
 
 
 def certify_migration(
-    lake: Lake, *, environment: Mapping[str, str], registered: Sequence[Mapping[str, Any]], code: Path, now: datetime
+    lake: Lake,
+    *,
+    environment: Mapping[str, str],
+    registered: Callable[[], Sequence[Mapping[str, Any]]],
+    code: Path,
+    now: datetime,
 ) -> Certificate:
     """Issue the certificate; `migration.certificate.certify` says when it is refused.
 
-    ``environment`` names the signing key; ``registered`` are the assets of the code location (key, resources, kinds)
-    and ``code`` the folder of its packages, both looked through for what still reads HeavyDB.
+    ``environment`` names the signing key; ``registered`` gives the assets of the code location (key, resources, kinds)
+    and ``code`` is the folder of its packages, both looked through for what still reads HeavyDB.
     """
     from mr_platform.migration.certificate import certify
     from mr_platform.migration.cutover import RegisteredAsset, readers
+    from mr_platform.migration.ledger import Ledger
     from mr_platform.migration.signing import signing_key
 
-    assets = [RegisteredAsset(str(one["key"]), one["resources"], one["kinds"]) for one in registered]
-    return certify(lake, now=now, key=signing_key(environment), readers=readers(assets, code))
+    key = signing_key(environment)
+    if any(not Moved.of(entry).is_proven for entry in Ledger(lake).entries()):
+        # refused whatever still reads the server: loading the code location takes seconds
+        return certify(lake, now=now, key=key)
+    assets = [RegisteredAsset(str(one["key"]), one["resources"], one["kinds"]) for one in registered()]
+    return certify(lake, now=now, key=key, readers=readers(assets, code))
 
 
 def check_certificate(

@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from servers import RAW, SYMBOLS, contents, environment, leftovers, market, mr, mr_alone, stand_in, states
+from standins import RAW, SYMBOLS, contents, environment, leftovers, market, mr, mr_alone, stand_in, states
 
 from mr_platform import stations
 from mr_platform.lake.layout import Partition
