@@ -40,7 +40,8 @@ def contradictions_of(parameter_set: ParameterSet) -> tuple[Finding, ...]:
         said = {name: values_of(parameter_set, name) for name in one.ids}
         if one.stands(said):
             told = ", ".join(_told(parameter_set, name) for name in one.ids)
-            found.append(Finding(_where(parameter_set, one.ids), told, f"{one.subject}: {one.holds} rules", one.rule))
+            ruled = f"{one.subject}: {one.holds} rules" if one.holds else one.subject
+            found.append(Finding(_where(parameter_set, one.ids), told, ruled, one.rule))
     return (*found, *parameter_set.contradictions)
 
 

@@ -45,7 +45,8 @@ def test_each_subject_is_told_of_once() -> None:
 def test_a_contradiction_names_what_is_declared_and_one_of_them_rules(subject: str) -> None:
     one = KNOWN[subject]
     assert set(one.ids) <= set(declared_values())
-    assert one.holds in one.ids
+    # one of several rules; over a single value something outside it does
+    assert one.holds in (one.ids if len(one.ids) > 1 else ("", *one.ids))
     assert len(one.rule) > 20
 
 

@@ -49,11 +49,11 @@ def _indicator_setting(number: str, setting: str, row: str) -> Contradiction:
 
 _WORKBOOK = (
     Contradiction(
-        "number of sheets", ("TemplateMetadata.Total Sheets",), "TemplateMetadata.Total Sheets",
+        "number of sheets", ("TemplateMetadata.Total Sheets",), "",
         "the sheets that are there count, 31; the property is a claim and steers nothing", clashes.sheets_miscounted,
     ),
     Contradiction(
-        "number of parameters", ("TemplateMetadata.Total Parameters",), "TemplateMetadata.Total Parameters",
+        "number of parameters", ("TemplateMetadata.Total Parameters",), "",
         "the rows that are there count, 270 on the parameter sheets; the property is a claim and steers nothing",
         clashes.parameters_miscounted,
     ),
@@ -82,7 +82,7 @@ _WORKBOOK = (
         clashes.confidence_aims,
     ),
     Contradiction(
-        "weights of the performance metrics", ("PerformanceMetrics",), "PerformanceMetrics",
+        "weights of the performance metrics", ("PerformanceMetrics",), "",
         "they need not sum to 1: the overall score divides by their sum", clashes.metric_weights,
     ),
     Contradiction(
@@ -91,7 +91,7 @@ _WORKBOOK = (
         "bars begin with the session: a slot before it has none and does nothing", clashes.slots_before_the_open,
     ),
     Contradiction(
-        "weekday of expiry", ("IntradaySettings.Special Day Adjustments",), "IntradaySettings.Special Day Adjustments",
+        "weekday of expiry", ("IntradaySettings.Special Day Adjustments",), "",
         "the calendar of expiries says which day expires; the description's Thursday held until August 2025",
         clashes.expiry_weekday,
     ),
@@ -178,7 +178,7 @@ _SPELLS = (
         "negated", clashes.regimes_without_formation,
     ),
     Contradiction(
-        "slopes of Sideways and its neighbours", (TREND,), TREND,
+        "slopes of Sideways and its neighbours", (TREND,), "",
         "where slopes overlap, a trend with the greater MinADX that is met wins; Sideways takes what is left between",
         clashes.sideways_overlaps,
     ),
@@ -284,7 +284,7 @@ _COMPONENTS = (
         "C5 looks back so many bars; the other is the workbook's own score's",
     ),
     Contradiction(
-        "smoothing of ATR", ("ATRIndicatorsConfig.atr_smoothing",), "ATRIndicatorsConfig.atr_smoothing",
+        "smoothing of ATR", ("ATRIndicatorsConfig.atr_smoothing",), "",
         "C5's ATR is Wilder's by definition; the cell smooths the workbook's own score", clashes.not_wilder,
     ),
 )  # fmt: skip
@@ -372,7 +372,7 @@ _LEARNING = (
 
 _COMPANIONS = (
     Contradiction(
-        "risk of all positions", ("PortfolioSetting",), "PortfolioSetting",
+        "risk of all positions", ("PortfolioSetting",), "",
         "MaxRisk rules: positions are fewer or smaller than MaxPositions and RiskPerTrade would allow",
         clashes.risk_adds_up,
     ),
