@@ -201,8 +201,9 @@ class Contradiction:
     """Several values that speak of one thing and do not agree.
 
     ``ids`` speak of ``subject``; ``rule`` says in words which of them rules what, and ``holds`` names that id, empty
-    where something outside the values rules. The others keep their values under their own ids, for the uses the rule leaves them. ``clashes`` tells from the values
-    by id whether the contradiction is there; without it, values that differ clash.
+    where something outside the values rules. The others keep their values under their own ids, for the uses the rule
+    leaves them. ``clashes`` tells from the values by id whether the contradiction is there; without it, values that
+    differ clash.
     """
 
     subject: str
