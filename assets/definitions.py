@@ -20,7 +20,7 @@ from assets.labels import label_assets
 from assets.marts import mart_assets
 from assets.migration import is_moving, migrate_job, migration_assets
 from assets.models import model_assets
-from assets.parameters import parameter_assets
+from assets.parameters import parameter_assets, parameter_sensor
 from assets.raw import raw_assets
 from assets.regimes import regime_assets
 from mr_platform.environments import Environment, Home, current_home, load_environment
@@ -48,6 +48,7 @@ def build_defs(
     home = home or current_home()
     backfill = jobs.backfill_job()
     intraday = jobs.intraday_job()
+    parameters = jobs.parameters_job()
     end_of_day = jobs.end_of_day_job()
     sensors: list[dg.SensorDefinition] = []
     schedules: list[dg.ScheduleDefinition] = []
@@ -58,6 +59,8 @@ def build_defs(
     moving = [migrate_job()] if is_moving(environment) else []
     if "end_of_day" in environment.automation:
         schedules.append(jobs.end_of_day_schedule(environment, end_of_day))
+    if "parameters" in environment.automation:
+        sensors.append(parameter_sensor(parameters))
     return dg.Definitions(
         assets=[
             *parameter_assets(),
@@ -71,7 +74,7 @@ def build_defs(
             *mart_assets(),
         ],
         asset_checks=[expectation_check(CORE)],
-        jobs=[*moving, backfill, intraday, end_of_day, jobs.parameters_job(), jobs.train_job(), jobs.marts_job()],
+        jobs=[*moving, backfill, intraday, end_of_day, parameters, jobs.train_job(), jobs.marts_job()],
         sensors=sensors,
         schedules=schedules,
         resources={

@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
 
 from assets.materialise import OWNERS
 from mr_platform.environments import acting_user
@@ -61,6 +62,30 @@ def parameter_assets() -> list[dg.AssetsDefinition]:
         return _result(opened, loaded)
 
     return [active_set]
+
+
+def parameter_sensor(job: AssetJob) -> dg.SensorDefinition:
+    """Asks whether the workbook's file or the newest version in the lake is another, and has the set taken up if so."""
+
+    @dg.sensor(
+        name="parameters_changed",
+        job=job,
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="A changed workbook, or a version published by hand, becomes the active set within a minute.",
+    )
+    def parameters_changed(
+        context: dg.SensorEvaluationContext, lake: LakeResource, workbook: WorkbookFile
+    ) -> dg.SensorResult | dg.SkipReason:
+        from mr_platform.parameters import versions
+
+        latest = versions.latest(lake.open())
+        seen = f"version {latest.number if latest is not None else 0}, workbook {workbook.stamp() or 'none'}"
+        if seen == context.cursor:
+            return dg.SkipReason(f"nothing new: {seen}")
+        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=seen)], cursor=seen)
+
+    return parameters_changed
 
 
 def _refused(loaded: "Loaded") -> dg.Failure:

@@ -17,7 +17,7 @@ from mr_platform.configuration import config_root, read_yaml
 from mr_platform.errors import UsageError
 
 DEFAULT_ENVIRONMENT = "development"
-AUTOMATION = frozenset({"intraday", "end_of_day", "alerts", "freshness", "migration", "parallel_run"})
+AUTOMATION = frozenset({"intraday", "end_of_day", "alerts", "freshness", "migration", "parallel_run", "parameters"})
 _KEYS = frozenset(
     {
         "start_date",

@@ -87,9 +87,9 @@ def test_every_asset_has_owner_description_kind_and_its_layer_as_group(tmp_path)
 @pytest.mark.parametrize(
     ("environment", "sensors", "schedules"),
     [
-        ("development", {"bars_landed", "run_failed"}, set()),
+        ("development", {"bars_landed", "run_failed", "parameters_changed"}, set()),
         ("test", {"bars_landed"}, set()),
-        ("production", {"bars_landed", "run_failed"}, {"after_the_close"}),
+        ("production", {"bars_landed", "run_failed", "parameters_changed"}, {"after_the_close"}),
     ],
 )
 def test_automation_that_must_not_run_is_not_registered(tmp_path, environment, sensors, schedules):

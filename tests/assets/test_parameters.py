@@ -12,8 +12,9 @@ from dagster._core.loader import LoadingContextForTest
 
 from assets.core import core_assets
 from assets.features import feature_assets
+from assets.jobs import parameters_job
 from assets.labels import label_assets
-from assets.parameters import parameter_assets
+from assets.parameters import parameter_assets, parameter_sensor
 from mr_platform.environments import load_environment
 from mr_platform.lake.store import Lake
 from mr_platform.parameters import versions
@@ -194,3 +195,32 @@ def test_the_page_of_the_active_set_tells_version_changes_and_contradictions(gra
     assert (change.data["before"], change.data["after"]) == ("0.8", "0.6")
     assert shown.metadata["planned"].value > 0
     assert "every contradiction" in shown.metadata
+
+
+def test_a_new_version_and_a_changed_file_are_taken_up_once_each(lake, tmp_path):
+    file = tmp_path / "book.xlsx"
+    file.write_bytes(b"1")
+
+    def ask(cursor):
+        with dg.instance_for_test() as instance:
+            context = dg.build_sensor_context(
+                instance,
+                cursor=cursor,
+                resources={
+                    "lake": LakeResource(root=str(lake.root)),
+                    "workbook": WorkbookFile(file=str(file)),
+                },
+            )
+            return parameter_sensor(parameters_job())(context)
+
+    first = ask(None)
+    assert len(first.run_requests) == 1
+    assert isinstance(ask(first.cursor), dg.SkipReason)
+    versions.change(lake, "RegimeStability.minimum_stability_score", 0.6, who="ann", when=NOW, why="calmer")
+    second = ask(first.cursor)
+    assert second.cursor.startswith("version 1, workbook 1 bytes")
+    file.write_bytes(b"12")
+    third = ask(second.cursor)
+    assert [len(one.run_requests) for one in (second, third)] == [1, 1]
+    file.unlink()
+    assert ask(third.cursor).cursor == "version 1, workbook absent"
