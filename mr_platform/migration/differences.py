@@ -82,9 +82,10 @@ def shown(scalar: pa.Scalar) -> str | None:
         return None
     if pa.types.is_temporal(kind):
         return str(pc.cast(scalar, pa.string()).as_py())
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        # a damaged file may hold bytes that are no text
+        return json.dumps(scalar.as_buffer().to_pybytes().decode(errors="backslashreplace"), ensure_ascii=False)
     value = scalar.as_py()
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, float):
         if math.isnan(value) and kind == pa.float64():
             return f"nan (bits {struct.unpack('<Q', struct.pack('<d', value))[0]:#x})"

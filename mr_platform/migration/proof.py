@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 _CHUNK_ROWS = 20_011
 """Rows of a chunk of the second pull; no multiple of the first pull's, so that the cuts fall elsewhere."""
+_HELD_ROWS = 100_000
+"""Rows of a partition that are held while differences are looked for; those of a larger one are pulled twice."""
 
 
 @dataclass
@@ -97,7 +99,10 @@ class Sides:
     def differences(self) -> Located:
         """Rows and cells in which the two sides differ now."""
         facts = source_facts(self.asking, self.contract, self.entry.partition.trade_date)
-        return locate(lambda: self.second_pull(facts), self.stored)
+        if facts.rows > _HELD_ROWS:
+            return locate(lambda: self.second_pull(facts), self.stored)
+        held = list(self.second_pull(facts))
+        return locate(lambda: held, self.stored)
 
 
 @dataclass(frozen=True)
@@ -134,14 +139,15 @@ def _source_side(
 ) -> SourceFacts | None:
     entry, contract = sides.entry, sides.contract
     try:
-        contract.check_source(sides.asking.details(contract.table))
+        before = source_facts(sides.asking, contract, entry.partition.trade_date)
     except SourceError as error:
         if error.place.startswith(sides.asking.settings.address):
             raise
         proof.judge("schema", str(error), passed=False)
         return None
-    proof.judge("schema", f"{len(contract.columns)} columns, contract {contract.digest[:16]}", passed=True)
-    before = source_facts(sides.asking, contract, entry.partition.trade_date)
+    recorded = str(entry.facts.get("contract", ""))
+    told = f"{len(contract.columns)} columns, {_told(contract.digest[:16], recorded[:16], 'contract')}"
+    proof.judge("schema", told, passed=recorded == contract.digest)
     asked = aggregates(contract.table, [column.source for column in contract.columns], entry.partition.trade_date)
     answer: Future[list[tuple]] = pool.submit(sides.asking.rows, asked)
     moved = _moved(entry, before)

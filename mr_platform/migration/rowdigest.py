@@ -13,6 +13,7 @@ the SHA-256 of the lake and the signature of the certificate.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,10 +46,13 @@ class RowDigest:
         self._columns = _columns(schema)
         self._points = _points()
         self._state = np.array([[0, 1], [0, 0]], np.uint64)
+        self._seen = schema
 
     def update(self, table: pa.Table | pa.RecordBatch) -> None:
         """Take in the rows of ``table``; DataError where its names, types or their order are others."""
-        _check_shape(self._shape, table.schema)
+        if not table.schema.equals(self._seen):
+            _check_shape(self._shape, table.schema)
+            self._seen = table.schema
         for lanes in _lanes(table, self._columns):
             fingerprint.gather(lanes, self._points, self._state)
         self.rows += table.num_rows
@@ -124,6 +128,7 @@ def _words_of(kind: pa.DataType) -> int:
     return max(kind.bit_width // 64, 1) if primitive and not pa.types.is_boolean(kind) else 0
 
 
+@functools.lru_cache(maxsize=32)
 def _columns(schema: pa.Schema) -> tuple[_Column, ...]:
     found = []
     for field in schema:

@@ -8,6 +8,7 @@ again; nothing is mended in place.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -111,6 +112,7 @@ def verify(
             remedy="run mr migrate run first",
         )
     started, reports = monotonic(), list(damaged)
+    contract_of = functools.cache(ledger.contract)
     total = len(wanted) + len(damaged)
     with (
         logs.stage("migration.verify", partitions=total) as stage,
@@ -121,7 +123,8 @@ def verify(
         for entry in wanted:
             moment = now + timedelta(seconds=round(monotonic() - started, 3))
             twice = entry.attempts > 1 or lot(entry, seed) < sample
-            reports.append(_verify_one(lake, ledger, entry, asking, pulling, pool, twice=twice, now=moment))
+            sides = Sides(entry, contract_of(entry.table), lake, asking, pulling)
+            reports.append(_verify_one(ledger, sides, pool, twice=twice, now=moment))
             if progress is not None:
                 progress(reports[-1], len(reports), total)
         stage["mismatched"] = sum(report.state == MISMATCHED for report in reports)
@@ -157,29 +160,18 @@ def moved_entries(ledger: Ledger) -> tuple[list[Entry], list[Verification]]:
     return found, damaged
 
 
-def _verify_one(
-    lake: Lake,
-    ledger: Ledger,
-    known: Entry,
-    asking: HeavyDb,
-    pulling: HeavyDb,
-    pool: Executor,
-    *,
-    twice: bool,
-    now: datetime,
-) -> Verification:
-    started = monotonic()
-    with ledger.claim(known.table, known.partition.trade_date) as entry:
-        if entry is None or entry.checksum != known.checksum:
-            return _unexamined(known, _taken(known), started)
+def _verify_one(ledger: Ledger, sides: Sides, pool: Executor, *, twice: bool, now: datetime) -> Verification:
+    started, entry = monotonic(), sides.entry
+    with ledger.claim(entry.table, entry.partition.trade_date) as claimed:
+        if claimed is None or claimed.checksum != entry.checksum:
+            return _unexamined(entry, _taken(entry), started)
         try:
-            sides = Sides(entry, ledger.contract(entry.table), lake, asking, pulling)
             proof = prove(sides, pool, twice=twice)
             located = _locate(sides, proof)
         except MrError as error:
             _log.warning("not examined", extra={"fields": {"partition": str(entry.partition), "why": str(error)}})
             return _unexamined(entry, error, started)
-        failures.publish(lake, entry.partition, list(_rows(entry, proof, located, now)))
+        failures.publish(sides.lake, entry.partition, list(_rows(entry, proof, located, now)))
         return _conclude(ledger, entry, proof, located, started, now)
 
 

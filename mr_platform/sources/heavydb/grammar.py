@@ -7,6 +7,7 @@ two ways.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
@@ -46,9 +47,15 @@ def checked(sql: str) -> str:
     AND-ed comparisons of columns with literals, of which those on trade_date name one day (rows) or at most 366
     (aggregates), grouped and ordered by columns.
     """
+    _check_words(sql)
+    return _written_anew(sql)
+
+
+# a statement is checked where it is built and once more where it is sent: the same text, the same answer
+@functools.lru_cache(maxsize=64)
+def _written_anew(sql: str) -> str:
     from sqlglot import exp
 
-    _check_words(sql)
     tree = _parsed(sql)
     if type(tree) is not exp.Select:
         _refuse("the statement is a SELECT", sql)
@@ -110,6 +117,7 @@ def _check_node(node: exp.Expr, sql: str) -> None:
         _refuse("a number is a whole one", sql)
 
 
+@functools.cache
 def _grammar() -> dict[type[exp.Expr], frozenset[str]]:
     from sqlglot import exp
 
