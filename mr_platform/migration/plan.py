@@ -25,7 +25,9 @@ from mr_platform.migration.ledger import (
     Ledger,
     PlannedTable,
 )
+from mr_platform.sources.heavydb.schema import SourceColumn
 from mr_platform.sources.heavydb.statements import count_by_date, windows
+from mr_platform.sources.profile import load_profile
 
 if TYPE_CHECKING:
     from mr_platform.sources.heavydb.connection import HeavyDb
@@ -35,7 +37,7 @@ PROFILE = "heavydb"
 FIRST_YEAR = 2000
 # Until the ledger has measured ones: rows a worker moves in a second, and the lake's share of the bytes in memory.
 _ROWS_PER_SECOND = 60_000.0
-_LAKE_SHARE = 0.35
+_LAKE_SHARE = 0.27
 
 
 @dataclass(frozen=True)
@@ -172,15 +174,17 @@ def plan(
     tables: Sequence[str] | None = None,
     since: date | None = None,
     until: date | None = None,
-    profile: str = PROFILE,
+    profile: str | None = None,
     now: datetime,
 ) -> MigrationPlan:
     """Discover what the source holds and lay it beside the ledger. Nothing is written.
 
-    ``tables`` restricts to these names, ``since`` and ``until`` to these dates (both included). Errors: UsageError for
-    a table that the server does not have, SourceError for a type without a place, other columns than the chain's, two
-    tables of one symbol, or a source whose columns are no longer those of a frozen contract.
+    ``tables`` restricts to these names, ``since`` and ``until`` to these dates (both included); ``profile`` is the
+    source profile that will read the rows (PROFILE where none is frozen yet). Errors: UsageError for a table that the
+    server does not have or another profile than the frozen one; SourceError for a type without a place, other columns
+    than the chain's, two tables of one symbol, or a source whose columns are no longer those of a frozen contract.
     """
+    load_profile(profile or PROFILE)
     chosen, ignored = _choose(db.tables(), tables)
     start = since or date(FIRST_YEAR, 1, 1)
     end = until or date(now.year + 1, 12, 31)
@@ -239,17 +243,9 @@ def _symbol(word: str) -> str:
 
 
 def _plan_table(
-    db: HeavyDb, ledger: Ledger, table: str, symbol: str, since: date, until: date, profile: str
+    db: HeavyDb, ledger: Ledger, table: str, symbol: str, since: date, until: date, profile: str | None
 ) -> TablePlan:
-    columns = db.details(table)
-    contract = freeze(table, columns, symbol=symbol, profile=profile)
-    try:
-        frozen = ledger.contract(table)
-    except MissingPartition:
-        pass
-    else:
-        frozen.check_source(columns)
-        contract = frozen
+    contract = _contract(ledger, table, db.details(table), symbol, profile)
     days = source_days(db, table, since, until)
     present = {entry.partition.trade_date: entry for entry in ledger.records(table)}
     counts = {day.trade_date: day for day in days}
@@ -290,6 +286,25 @@ def _plan_table(
         rows_to_move=sum(open_days),
         seconds=sum(open_days) / _measured_rate(present),
     )
+
+
+def _contract(
+    ledger: Ledger, table: str, columns: Sequence[SourceColumn], symbol: str, profile: str | None
+) -> TableContract:
+    """The frozen contract, to which the source still keeps; a new one where the table has none."""
+    try:
+        frozen = ledger.contract(table)
+    except MissingPartition:
+        return freeze(table, columns, symbol=symbol, profile=profile or PROFILE)
+    frozen.check_source(columns)
+    if profile not in (None, frozen.profile):
+        raise UsageError(
+            rule=f"{table} is moved under the profile that it was planned with",
+            value=profile,
+            place="plan",
+            remedy=f"leave the profile out; it is {frozen.profile}",
+        )
+    return frozen
 
 
 def _is_changed(entry: Entry, count: DayCount | None) -> bool:

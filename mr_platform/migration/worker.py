@@ -59,10 +59,10 @@ def work(
 ) -> None:
     """Move what of the jobs is pending and free, one after the other; the ledger says what became of each.
 
-    A failed partition is tried again after the others, until it is suspended. ``time`` stamps the records, ``tell``
-    hears each step. Raises the SourceError where the server is out of reach, and DataError where the lake or the
-    ledger cannot be written: what was under way then stands in the ledger as pending or, if even that could not be
-    written, as transferring without a holder, and the next run takes it up again.
+    A failed partition is tried again after the others, until it is suspended; so is one that another worker let go.
+    ``time`` stamps the records, ``tell`` hears each step. Raises the SourceError where the server is out of reach, and
+    DataError where the lake or the ledger cannot be written: what was under way then stands in the ledger as pending
+    or, if even that could not be written, as transferring without a holder, and the next run takes it up again.
     """
     ledger = Ledger(lake)
     contracts = {table: ledger.contract(table) for table in sorted({job.table for job in jobs})}
@@ -74,9 +74,13 @@ def work(
             _Writer(ledger, reader.take, limits=limits, time=time, tell=tell).write()
         finally:
             reader.stop()
-        entries = [ledger.entry(job.table, job.trade_date) for job in remaining]
-        again = {(e.table, e.partition.trade_date) for e in entries if e.state == PENDING and e.failures}
-        remaining = [job for job in remaining if (job.table, job.trade_date) in again]
+        remaining = [job for job in remaining if _is_left(ledger, job)]
+
+
+def _is_left(ledger: Ledger, job: Job) -> bool:
+    """Failed and to be tried again, or let go by a worker that was killed meanwhile."""
+    entry = ledger.entry(job.table, job.trade_date)
+    return entry.state in (PENDING, TRANSFERRING) and not ledger.held_elsewhere(entry)
 
 
 class _Writer:

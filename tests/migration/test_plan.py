@@ -214,6 +214,15 @@ def test_a_source_whose_columns_changed_since_it_was_planned_stops(source, lake)
         planned(source, lake)
 
 
+def test_a_profile_must_exist_and_stays_the_one_of_the_first_plan(source, lake):
+    with pytest.raises(UsageError, match="did you mean heavydb"):
+        planned(source, lake, profile="heavydv")
+    planned(source, lake, profile="platform_chain_utc").record(Ledger(lake))
+    assert planned(source, lake).tables[0].contract.profile == "platform_chain_utc"
+    with pytest.raises(UsageError, match="it is platform_chain_utc"):
+        planned(source, lake, profile="heavydb")
+
+
 def test_measured_transfers_give_the_estimate(source, lake):
     ledger = recorded(source, lake)
     transfer(source.settings, lake, ledger, now=NOW)
