@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import pytest
 from declared_values import changed, declared_values
 
 from mr_platform.parameters.declarations.contradictions import NAMESAKES
+from mr_platform.parameters.loading import read_set
 from mr_platform.parameters.registry import registry
 from mr_platform.parameters.terms import Settings
+from mr_platform.parameters.validation import contradictions_of
 
 KNOWN = {one.subject: one for one in registry().contradictions}
 SILENT = {
@@ -53,6 +56,12 @@ def test_a_contradiction_names_what_is_declared_and_one_of_them_rules(subject: s
 @pytest.mark.parametrize("subject", KNOWN)
 def test_the_workbooks_contradictions_stand(subject: str) -> None:
     assert KNOWN[subject].stands(declared_values()) is (subject not in SILENT)
+
+
+def test_the_customers_workbook_is_told_of_all_its_contradictions(shared_data: Path) -> None:
+    found = read_set(shared_data.parent / "excel" / "MR_CONFIG_STRATEGY_1.0.0.xlsx", {})
+    told = {one.rule.partition(":")[0] for one in contradictions_of(found)} & set(KNOWN)
+    assert told == set(KNOWN) - SILENT | {"weekday of expiry"}
 
 
 # What makes a contradiction go silent, or a silent one speak.
@@ -136,11 +145,11 @@ def test_a_name_on_several_sheets_is_a_known_contradiction_or_a_namesake() -> No
     sheets: dict[str, list[str]] = defaultdict(list)
     for parameter in registry().parameters.values():
         sheets[parameter.name].append(parameter.id)
-    told = [set(one.ids) for one in registry().contradictions]
+    covered = [set(one.ids) for one in registry().contradictions]
     unknown = [
         name
         for name, ids in sheets.items()
-        if len(ids) > 1 and name not in NAMESAKES and not any(set(ids) <= one for one in told)
+        if len(ids) > 1 and name not in NAMESAKES and not any(set(ids) <= one for one in covered)
     ]
     assert unknown == []
     assert set(NAMESAKES) <= {name for name, ids in sheets.items() if len(ids) > 1}
