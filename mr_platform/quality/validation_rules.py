@@ -39,7 +39,11 @@ _ZSCORE_WINDOW, _ZSCORE_LEAST = 60, 20
 _HOUR = 60.0
 _GREEKS = tuple(f"{side}_{greek}" for side in ("ce", "pe") for greek in ("delta", "gamma", "theta", "vega"))
 # Units written behind an operand, as factors to the quantity's own.
-_UNITS = {"minutes": {"": 1.0, "s": 1 / 60, "sec": 1 / 60, "min": 1.0, "h": 60.0}, "MB": {"": 1.0, "GB": 1000.0}}
+_UNITS: Mapping[str, Mapping[str, float]] = {
+    "minutes": {"ms": 1 / 60_000, "sec": 1 / 60, "min": 1.0},
+    "ms": {"ms": 1.0, "sec": 1000.0, "min": 60_000.0},
+    "MB": {"MB": 1.0},
+}
 
 
 @dataclass(frozen=True)
@@ -165,7 +169,7 @@ def _not_understood(condition: Comparison, parameters: ParameterSet) -> str:
         known = quantity.names(parameters)
         if condition.operand not in known:
             return f"{condition.operand} is no limit of {condition.subject}; known: {', '.join(known) or 'none'}"
-    if condition.unit and condition.unit not in _UNITS.get(quantity.unit, {}) and condition.unit != quantity.unit:
+    if condition.unit and condition.unit not in _UNITS.get(quantity.unit, {}):
         return f"{condition.subject} is told in {quantity.unit}, not in {condition.unit}"
     return ""
 
