@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -35,7 +37,7 @@ class Laboratory:
     def __init__(self, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self._key = key
         self._chains: dict[Case, list[OptionChainDay]] = {}
-        self._inputs: dict[tuple[int, object], SessionInputs] = {}
+        self._inputs: dict[tuple[object, ...], SessionInputs] = {}
         self._ranges: dict[tuple[int, object, object], object] = {}
         self._atr = context._atr
         monkeypatch.setattr(running, "session_inputs", self._session_inputs)
@@ -69,12 +71,12 @@ class Laboratory:
         return self._chains[case]
 
     def _session_inputs(
-        self, chain: OptionChainDay, n: int, *, limits: object, outputs: object, **how: object
+        self, chain: OptionChainDay, n: int, *, limits: object, outputs: Any, passes: Any, **how: Any
     ) -> SessionInputs:
-        found = self._inputs.get((id(chain), limits))
-        if found is None:
-            found = self._inputs[id(chain), limits] = session_inputs(chain, n, limits=limits, outputs=outputs, **how)
-        return found
+        key = (id(chain), limits, frozenset(passes))
+        if key not in self._inputs:
+            self._inputs[key] = session_inputs(chain, n, limits=limits, passes=passes, **how)  # type: ignore[arg-type]
+        return replace(self._inputs[key], outputs=outputs)
 
     def _average_true_range(
         self, series: SessionInputs, previous: DailyContext | None, spans: tuple[int, ...]
@@ -123,7 +125,9 @@ def _candidates(parameter: Parameter) -> Iterator[Value]:
 
 
 def _vectors(default: tuple[Value, ...]) -> Iterator[Value]:
-    """Shares moved between entries, entries moved alone, all scaled."""
+    """Shares moved between entries, all scaled; names in another order."""
+    if all(isinstance(x, str) for x in default):
+        yield tuple(reversed(default))
     if all(isinstance(x, float) for x in default):
         for i in range(len(default)):
             for j in range(len(default)):
