@@ -14,7 +14,7 @@ import fcntl
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import IO, Any
@@ -130,16 +130,35 @@ class Ledger:
         return self._read(entry_name(table, trade_date))
 
     def record(self, planned: PlannedTable, added: Sequence[Entry]) -> None:
-        """Take entries and a table's plan up. The plan comes last: what it lists is there whenever it can be read."""
-        for entry in added:
-            with self._lock(entry.name, waiting=True):
-                self._write(entry)
-        document = {
-            "contract": planned.contract.document(),
-            "dates": {day.isoformat(): rows for day, rows in sorted(planned.dates.items())},
-            "planned_ts": planned.planned_ts.isoformat(),
-        }
-        self.lake.put_object(f"{TABLES}/{planned.contract.table}.json", _sealed(document)[0])
+        """Take new entries and a table's plan up; what stands already is left as it is, dates planned before are kept.
+
+        The plan comes last: what it lists is there whenever it can be read. ConflictError where the table has another
+        contract, frozen by somebody else meanwhile.
+        """
+        table = planned.contract.table
+        name = f"{TABLES}/{table}.json"
+        with self._lock(name, waiting=True):
+            before: Mapping[date, int] = {}
+            with suppress(MissingPartition):
+                present = self.planned(table)
+                if present.contract != planned.contract:
+                    raise ConflictError(
+                        rule="a table's contract is frozen once",
+                        value=f"{present.contract.digest[:12]}, and now {planned.contract.digest[:12]}",
+                        place=table,
+                        remedy="somebody else planned the table meanwhile: plan again",
+                    )
+                before = present.dates
+            for entry in added:
+                with suppress(ConflictError):
+                    self.lake.create_object(entry.name, _sealed(_entry_document(entry))[0])
+            dates = {day.isoformat(): rows for day, rows in sorted({**before, **planned.dates}.items())}
+            document = {
+                "contract": planned.contract.document(),
+                "dates": dates,
+                "planned_ts": planned.planned_ts.isoformat(),
+            }
+            self.lake.put_object(name, _sealed(document)[0])
 
     @contextmanager
     def claim(self, table: str, trade_date: date) -> Iterator[Entry | None]:

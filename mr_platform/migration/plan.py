@@ -60,12 +60,12 @@ class TablePlan:
 
     ``added`` dates new to the ledger; ``kept`` number of dates that stand in it unchanged; ``recounted`` dates not yet
     moved whose count is another now; ``changed`` moved or proved partitions whose count or row ids at the source are
-    others now; ``epoch_moved`` those whose count stands although the table has been written to since; ``vanished``
-    dates in the ledger without a row at the source. ``missing_sessions`` sessions of the calendar between the first
-    and last date without a row, ``outside_calendar`` dates with rows that are no session, or beyond the calendar.
-    ``unaccounted`` row ids between the least and the greatest that no date counted holds: deleted rows, or rows
-    without a date or outside the dates asked for. ``unexpected_types`` columns that are moved, but not of the kind's
-    own type.
+    others now, or that were moved under another contract; ``epoch_moved`` those whose count stands although the table
+    has been written to since; ``vanished`` dates in the ledger without a row at the source. ``missing_sessions``
+    sessions of the calendar between the first and last date without a row, ``outside_calendar`` dates with rows that
+    are no session, or beyond the calendar. ``unaccounted`` row ids between the least and the greatest that no date
+    counted holds: deleted rows, or rows without a date or outside the dates asked for. ``unexpected_types`` columns
+    that are moved, but not of the kind's own type.
     """
 
     contract: TableContract
@@ -251,7 +251,7 @@ def _plan_table(
     counts = {day.trade_date: day for day in days}
     inside = {day: entry for day, entry in present.items() if since <= day <= until}
     moved = {day: entry for day, entry in inside.items() if entry.state in (TRANSFERRED, VERIFIED)}
-    changed = sorted(day for day, entry in moved.items() if _is_changed(entry, counts.get(day)))
+    changed = sorted(day for day, entry in moved.items() if _is_changed(entry, contract, counts.get(day)))
     epochs = db.epochs(table)
     epoch_moved = [
         day
@@ -307,9 +307,11 @@ def _contract(
     return frozen
 
 
-def _is_changed(entry: Entry, count: DayCount | None) -> bool:
+def _is_changed(entry: Entry, contract: TableContract, count: DayCount | None) -> bool:
     source: Mapping[str, Any] = entry.facts["source"]
-    return count is None or any(source[name] != value for name, value in count.as_fact().items())
+    if count is None or entry.facts["contract"] != contract.digest:
+        return True
+    return any(source[name] != value for name, value in count.as_fact().items())
 
 
 def _unaccounted(days: Sequence[DayCount]) -> int:

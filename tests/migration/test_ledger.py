@@ -219,6 +219,23 @@ def test_a_lost_record_is_found_and_planning_again_makes_it_pending(lake):
     assert [entry.state for entry in ledger.entries()] == ["pending"] * 3
 
 
+def test_planning_at_the_same_time_overwrites_no_record_and_loses_no_date(lake):
+    ledger = begun(lake, DAYS[:2])
+    entry = moved(ledger, *PATH)
+    # a second planner that had looked before the first one wrote
+    begun(lake, (DAYS[0], DAYS[2]))
+    assert ledger.entry(TABLE, DAYS[0]) == entry
+    assert list(ledger.planned(TABLE).dates) == list(DAYS)
+
+
+def test_a_contract_is_frozen_once(lake):
+    ledger = begun(lake)
+    other = PlannedTable(contract(with_dte_bucket=True), {}, NOW)
+    with pytest.raises(ConflictError, match="a table's contract is frozen once"):
+        ledger.record(other, [])
+    assert ledger.contract(TABLE) == contract()
+
+
 def test_an_unknown_state_is_refused(lake):
     with pytest.raises(UsageError, match="choose from pending, transferring"):
         begun(lake).entries(state="done")

@@ -214,6 +214,14 @@ def test_a_source_whose_columns_changed_since_it_was_planned_stops(source, lake)
         planned(source, lake)
 
 
+def test_what_was_moved_under_another_contract_is_named(source, lake):
+    ledger = recorded(source, lake)
+    transfer(source.settings, lake, ledger, now=NOW)
+    source.database.rewrite(TABLE, lambda rows: rows.set_column(7, "dte", rows["dte"].cast(pa.int64())))
+    (lake.root / "migration" / "tables" / f"{TABLE}.json").unlink()
+    assert planned(source, lake).tables[0].changed == DAYS
+
+
 def test_a_profile_must_exist_and_stays_the_one_of_the_first_plan(source, lake):
     with pytest.raises(UsageError, match="did you mean heavydb"):
         planned(source, lake, profile="heavydv")
