@@ -4,16 +4,13 @@
 embedded objects, data connections), everything that a parser would blow up on (entities, references to the far corner
 of a sheet, a long text shared by many cells), and everything it could lose without a word (error values).
 
-Cells are found by their bytes, which is fast. A sheet in which that could be fooled (a prefix, another order of
-attributes) is read by a real XML parser instead, which is slower and gives the same answer.
-
 Sources: ECMA-376 part 1, sections 18.2 (workbook), 18.3 (worksheets), 18.4 (shared strings), 18.14 (external links).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -21,12 +18,10 @@ from typing import NoReturn
 from xml.etree import ElementTree
 
 from mr_platform.errors import SourceError
-from mr_platform.parameters.addresses import column_name, column_number
+from mr_platform.parameters.cells_safety import CELLS, check_cells
 from mr_platform.parameters.container import Entry, read_entries, read_file, unpack
 
 SHEETS = 200
-CELLS = 100_000
-ROWS, COLUMNS = 20_000, 256
 TEXT_LENGTH = 32_767
 TEXT_BYTES = 64_000_000
 STRUCTURE_BYTES = 1_000_000
@@ -58,34 +53,6 @@ _ACTIVE = (
     ("customui", "holds no macros", "remove the customised ribbon"),
     ("attachedtemplate", "holds no links to other files", "remove the attached template"),
 )
-# Every way in which a cell's tag may begin. A text that looks like one only sends its sheet the slow way.
-_CELL_STARTS = tuple(
-    before + b"c" + after for before in (b"<", b":") for after in (b" ", b"\n", b"\r", b"\t", b"/", b">")
-)
-# A cell within the limits as the programs write it, its address first: up to column IV and row 20,000.
-_PLAIN_CELL = re.compile(rb'<c r="(?:[A-Z]|[A-H][A-Z]|I[A-V])(?:[1-9][0-9]{0,3}|1[0-9]{4}|20000)"')
-_FORBIDDEN = (
-    (
-        (b"<f", b":f"),
-        re.compile(rb"<(?:[\w.-]+:)?f[\s/>]"),
-        "no cell holds a formula",
-        "copy the cell and paste its value over it",
-    ),
-    (
-        (b'"e"', b"'e'"),
-        re.compile(rb"""\st\s*=\s*["']e["']"""),
-        "no cell holds an error value",
-        "write the value itself",
-    ),
-    (
-        (b"v>",),
-        re.compile(rb"<(?:[\w.-]+:)?v>\s*[+-]?(?:nan|inf)", re.IGNORECASE),
-        "a number is finite",
-        "write a number",
-    ),
-)
-_DIMENSION = re.compile(rb"""<(?:[\w.-]+:)?dimension\s[^>]*?ref\s*=\s*["']([^"']*)""")
-_ADDRESS = re.compile(r"\$?([A-Z]{1,3})\$?([1-9][0-9]{0,6})")
 _DECLARATION = re.compile(rb"""^(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.-]+)""")
 _QUOTED_SHEET = re.compile(r"'(?:[^']|'')*'")
 
@@ -132,7 +99,7 @@ def check_bytes(data: bytes, path: Path) -> Package:
     for name in parts:
         if name.endswith(".rels"):
             _check_relations(name, parts, sheets, place)
-    cells = sum(_check_sheet(sheet, parts[sheet.part], place) for sheet in sheets)
+    cells = sum(check_cells(parts[sheet.part], f"{place}!{sheet.name}") for sheet in sheets)
     if cells > CELLS:
         _refuse(f"a workbook has at most {CELLS:,} cells", f"{cells:,}", place, "remove what holds no parameters")
     _check_texts(parts, sheets, place)
@@ -243,79 +210,6 @@ def _hyperlink_cell(content: bytes, link: str) -> str:
     return found[1].decode() if found else ""
 
 
-def _check_sheet(sheet: Sheet, content: bytes, place: str) -> int:
-    """Number of the sheet's cells, all of them plain values within the limits."""
-    where = f"{place}!{sheet.name}"
-    cells = sum(map(content.count, _CELL_STARTS))
-    if cells > CELLS:
-        _refuse(f"a sheet has at most {CELLS:,} cells", f"{cells:,}", where, "remove what holds no parameters")
-    dimension = _DIMENSION.search(content)
-    if dimension:
-        _check_corners(dimension[1].decode(errors="replace"), where)
-    if len(_PLAIN_CELL.findall(content)) != cells or b"<!" in content:
-        _check_slowly(content, where)
-    for signs, pattern, rule, remedy in _FORBIDDEN:
-        # a plain search is many times faster than a pattern, and nearly always the last word
-        hits = [m.start() for m in pattern.finditer(content)] if any(sign in content for sign in signs) else []
-        if hits:
-            addresses = [_cell_around(content, at) for at in hits[:11]]
-            others = f" ({len(hits)} cells: {', '.join(addresses[:10])}{', ...' if len(hits) > 10 else ''})"
-            _refuse(rule, _text_at(content, hits[0]), f"{where}!{addresses[0]}", remedy + others * (len(hits) > 1))
-    return cells
-
-
-def _check_slowly(content: bytes, where: str) -> None:
-    """Addresses of cells by a real parser, with the positions that cells without an address of their own take."""
-    row = column = 0
-    for tag, attributes in _elements(content, where):
-        if tag == "row":
-            row, column = _index(attributes.get("r"), row + 1, where), 0
-        elif tag == "c":
-            match = _ADDRESS.fullmatch(attributes.get("r", f"{column_name(min(column + 1, 18_278))}{max(row, 1)}"))
-            if match is None:
-                _refuse("a cell has an address", attributes.get("r"), where, "save the workbook anew")
-            column, row = column_number(match[1]), int(match[2])
-            if row > ROWS or column > COLUMNS:
-                _check_corners(f"{match[1]}{row}", where)
-
-
-def _elements(content: bytes, where: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Local name and attributes of every element, in order."""
-    from xml.parsers import expat
-
-    found: list[tuple[str, dict[str, str]]] = []
-    parser = expat.ParserCreate(namespace_separator="}")
-    parser.StartElementHandler = lambda tag, attributes: found.append((tag.rpartition("}")[2], attributes))
-    try:
-        for start in range(0, len(content), 65_536):
-            parser.Parse(content[start : start + 65_536], False)  # noqa: FBT003 - expat's own signature
-            yield from found
-            found.clear()
-        parser.Parse(b"", True)  # noqa: FBT003 - expat's own signature
-    except expat.ExpatError as error:
-        _refuse("a sheet is well-formed XML", error, where, "save the workbook anew", error)
-
-
-def _index(text: str | None, following: int, where: str) -> int:
-    if text is None:
-        return following
-    if not re.fullmatch(r"[0-9]{1,7}", text):
-        _refuse("a row has a number", text, where, "save the workbook anew")
-    return int(text)
-
-
-def _check_corners(reference: str, where: str) -> None:
-    for corner in reference.split(":"):
-        match = _ADDRESS.fullmatch(corner)
-        if match is None or int(match[2]) > ROWS or column_number(match[1]) > COLUMNS:
-            _refuse(
-                f"a sheet ends within {ROWS:,} rows and {COLUMNS} columns",
-                reference,
-                f"{where}!{corner}",
-                "delete the rows and columns behind the last parameter, then save",
-            )
-
-
 def _check_texts(parts: Mapping[str, bytes], sheets: tuple[Sheet, ...], place: str) -> None:
     """No text is longer than a cell takes, and a shared one does not multiply into more than memory."""
     shared = parts.get("xl/sharedStrings.xml", b"")
@@ -353,17 +247,6 @@ def _resolve(folder: str, target: str) -> str | None:
         elif step not in ("", "."):
             steps.append(step)
     return "/".join(steps)
-
-
-def _cell_around(content: bytes, at: int) -> str:
-    start = max(content.rfind(b"<c ", 0, at + 1), content.rfind(b":c ", 0, at + 1))
-    found = re.compile(rb"""[^>]*?\br\s*=\s*["']([A-Z]+[0-9]+)["']""").match(content, max(start, 0))
-    return found[1].decode() if found else "?"
-
-
-def _text_at(content: bytes, at: int) -> str:
-    text = re.compile(rb"[^<]*<[^>]*>([^<]*)").match(content, max(at, content.rfind(b"<", 0, at + 1)))
-    return text[1].decode(errors="replace")[:80] if text and text[1] else "an empty one"
 
 
 def _refuse(rule: str, value: object, place: str, remedy: str, cause: Exception | None = None) -> NoReturn:

@@ -9,7 +9,6 @@ written anew.
 from __future__ import annotations
 
 import json
-import re
 import secrets
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
@@ -38,8 +37,11 @@ _READER = 1
 _STRUCTURE = {
     "[Content_Types].xml", "_rels/.rels", "xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/styles.xml",
 }  # fmt: skip
-_HUGE = re.compile(rb"[0-9][eE]\+?[0-9]{3}|[0-9]{300}")
 _TYPES: dict[str, type[date] | type[time]] = {"moment": datetime, "date": date, "time": time}
+
+
+class _NotFinite(ArithmeticError):
+    """A number that no cell may hold; whoever knows the sheet says where it stands."""
 
 
 class Cell(NamedTuple):
@@ -157,7 +159,6 @@ def parse(package: Package) -> Workbook:
     plain = write_entries(entry for entry in package.entries if entry.name in holders | _STRUCTURE)
     place = package.path.name
     sheets: dict[str, SheetCells] = {}
-    make = tuple.__new__
     try:
         book = CalamineWorkbook.from_filelike(BytesIO(plain))
         for index, known in enumerate(package.sheets):
@@ -167,17 +168,12 @@ def parse(package: Package) -> Workbook:
             merged = tuple(
                 sorted(Area(a + 1, b + 1, c + 1, d + 1) for (a, b), (c, d) in sheet.merged_cell_ranges or ())
             )
-            rows = []
-            for row, values in enumerate(sheet.to_python(), top + 1):
-                # texts need no second look, and a named tuple is made twice as fast without its own constructor
-                found = [
-                    make(Cell, (row, column, value if type(value) is str else _plain(value)))
-                    for column, value in enumerate(values, left + 1)
-                    if value != ""
-                ]
-                if found:
-                    rows.append(tuple(found))
-            sheets[known.name] = SheetCells(known.name, tuple(rows), merged, known.hidden)
+            table = sheet.to_python()
+            try:
+                rows = _rows(table, top + 1, left + 1)
+            except _NotFinite as error:
+                raise _infinite(table, top + 1, left + 1, place) from error
+            sheets[known.name] = SheetCells(known.name, rows, merged, known.hidden)
     except (CalamineError, PasswordError, XmlError, ZipError, ValueError, OverflowError, OSError) as error:
         raise _unreadable(error, place) from error
     except BaseException as error:
@@ -185,33 +181,58 @@ def parse(package: Package) -> Workbook:
         if type(error).__name__ != "PanicException":
             raise
         raise _unreadable(error, place) from error
-    workbook = Workbook(package.path, package.digest, sheets)
-    # an endless text needs many bytes of XML, an infinite number an exponent or very many digits
-    if any(len(package.parts[part]) > TEXT_LENGTH or _HUGE.search(package.parts[part]) for part in holders):
-        _check_values(workbook)
-    return workbook
+    # an endless text needs many bytes of XML
+    if any(len(package.parts[part]) > TEXT_LENGTH for part in holders):
+        _check_lengths(sheets, package.path.name)
+    return Workbook(package.path, package.digest, sheets)
 
 
-def _check_values(workbook: Workbook) -> None:
-    for name, cells in workbook.sheets.items():
+def _rows(table: list[list[Any]], top: int, left: int) -> tuple[tuple[Cell, ...], ...]:
+    """The rows that hold something, of a table whose first cell lies at ``top`` and ``left``."""
+    make, rows = tuple.__new__, []
+    for row, values in enumerate(table, top):
+        # texts need no second look, and a named tuple is made twice as fast without its own constructor
+        found = [
+            make(Cell, (row, column, value if type(value) is str else _plain(value)))
+            for column, value in enumerate(values, left)
+            if value != ""
+        ]
+        if found:
+            rows.append(tuple(found))
+    return tuple(rows)
+
+
+def _check_lengths(sheets: Mapping[str, SheetCells], book: str) -> None:
+    for name, cells in sheets.items():
         for cell in cells.cells():
             if isinstance(cell.value, str) and len(cell.value) > TEXT_LENGTH:
-                raise _unusable(f"a text has at most {TEXT_LENGTH:,} characters", workbook.place(name, cell))
-            if isinstance(cell.value, float) and not isfinite(cell.value):
-                raise _unusable("a number is finite", workbook.place(name, cell))
+                rule = f"a text has at most {TEXT_LENGTH:,} characters"
+                raise _unusable(rule, len(cell.value), f"{book}!{name}!{cell.address}", "shorten it")
+
+
+def _infinite(values: list[list[Any]], top: int, left: int, place: str) -> SourceError:
+    """The refusal of the first number that is none."""
+    for row, cells in enumerate(values, top):
+        for column, value in enumerate(cells, left):
+            if isinstance(value, float) and not isfinite(value):
+                return _unusable("a number is finite", value, f"{place}!{column_name(column)}{row}", "write a number")
+    return _unusable("a number is finite", "another", place, "write a number")
 
 
 def _plain(value: Any) -> CellValue:
     """The parser gives every number as a double; one that is whole is told apart as it is on the screen."""
-    if type(value) is float and value.is_integer() and abs(value) < 2**53:
-        return int(value)
+    if type(value) is float:
+        if value.is_integer() and abs(value) < 2**53:
+            return int(value)
+        if not isfinite(value):
+            raise _NotFinite
     if isinstance(value, timedelta):
         return value / timedelta(days=1)
     return value  # type: ignore[no-any-return]
 
 
-def _unusable(rule: str, place: str) -> SourceError:
-    return SourceError(rule=rule, value="more than that", place=place, remedy="shorten it")
+def _unusable(rule: str, value: object, place: str, remedy: str) -> SourceError:
+    return SourceError(rule=rule, value=value, place=place, remedy=remedy)
 
 
 def _unreadable(error: BaseException, place: str) -> SourceError:

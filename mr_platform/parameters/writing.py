@@ -21,8 +21,9 @@ from pathlib import Path
 
 from mr_platform.errors import ConflictError, DataError, UsageError
 from mr_platform.parameters.addresses import split
+from mr_platform.parameters.cells_safety import COLUMNS, ROWS
 from mr_platform.parameters.container import Entry, read_file, write_entries
-from mr_platform.parameters.safety import COLUMNS, ROWS, check_bytes
+from mr_platform.parameters.safety import check_bytes
 from mr_platform.parameters.sheet_xml import with_cell
 from mr_platform.parameters.values import NUMBER, CellValue, ValueFault, check_text, number_text
 from mr_platform.parameters.workbook import SheetCells, Workbook, parse

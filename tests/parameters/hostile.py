@@ -238,8 +238,6 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str, str]] = {
         "Parameters!B2",
     ),
     "error value": (cell('<c r="B2" t="e"><v>#REF!</v></c>'), "no cell holds an error value", "Parameters!B2"),
-    "not a number": (cell('<c r="B2"><v>NaN</v></c>'), "a number is finite", "Parameters!B2"),
-    "infinite": (cell('<c r="B2"><v>-inf</v></c>'), "a number is finite", "Parameters!B2"),
     "macros": (added("xl/vbaProject.bin", b"\xd0\xcf"), "holds no macros", "hostile.xlsx"),
     "macros by content type": (
         changed(TYPES, "spreadsheetml.sheet.main+xml", "ms-excel.sheet.macroEnabled.main+xml"),

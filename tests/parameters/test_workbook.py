@@ -12,6 +12,8 @@ import pytest
 
 from mr_platform.errors import SourceError, UsageError
 from mr_platform.parameters.addresses import column_name, column_number, split
+from mr_platform.parameters.registry import registry
+from mr_platform.parameters.sheets import read_sheets
 from mr_platform.parameters.workbook import Area, Cell, Workbook, read_workbook
 
 STRATEGY = "MR_CONFIG_STRATEGY_1.0.0.xlsx"
@@ -84,6 +86,17 @@ def test_no_cell_is_read_that_openpyxl_does_not_find_and_none_is_missed(strategy
     assert sum(1 for sheet in strategy.sheets.values() for _ in sheet.cells()) == 3_085
 
 
+def test_every_cell_falls_into_the_declared_shape_of_its_sheet(strategy: Workbook) -> None:
+    counts = dict(read_sheets(strategy, registry(), name="book").counts)
+    assert {what: counts.pop(what) for what in ("sheets", "parameters", "records")} == {
+        "sheets": 31,
+        "parameters": 270,
+        "records": 466,
+    }
+    assert counts == {"value": 1_528, "name": 289, "description": 1_028, "header": 200, "title": 22, "note": 18}
+    assert sum(counts.values()) == 3_085
+
+
 @pytest.mark.parametrize("name", ["OPTIMIZATION", "PORTFOLIO", "REGIME"])
 def test_the_companion_workbooks_are_read_whole(excel: Path, facts: dict[str, Any], name: str) -> None:
     file = f"MR_CONFIG_{name}_1.0.0.xlsx"
@@ -154,14 +167,15 @@ def test_a_replaced_cell_is_seen_and_the_rest_stays(strategy: Workbook) -> None:
         strategy.with_value("Sumary", "A1", 1)
 
 
-def test_a_number_beyond_all_bounds_is_refused_with_its_address(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [b"1e999", b"NaN", b"-inf", b"9" * 400])
+def test_a_number_that_is_none_is_refused_with_its_address(tmp_path: Path, number: bytes) -> None:
     from mr_platform.parameters.container import Entry, read_entries, unpack, write_entries
 
     book = openpyxl.Workbook()
     book.active["B3"] = 12_345
     book.save(tmp_path / "huge.xlsx")
     entries = read_entries((tmp_path / "huge.xlsx").read_bytes(), "huge.xlsx")
-    changed = [Entry.of(e.name, unpack(e, "").replace(b"12345", b"1e999"), like=e) for e in entries]
+    changed = [Entry.of(e.name, unpack(e, "").replace(b"12345", number), like=e) for e in entries]
     (tmp_path / "huge.xlsx").write_bytes(write_entries(changed))
     with pytest.raises(SourceError, match=r"a number is finite .*huge\.xlsx!Sheet!B3"):
         read_workbook(tmp_path / "huge.xlsx")
