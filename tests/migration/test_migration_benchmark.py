@@ -1,0 +1,24 @@
+"""The migration's benchmark measures proven work, both sizes in one run, beside the client's own ways."""
+
+from __future__ import annotations
+
+import pytest
+
+from mr_platform.benchmarks import BENCHMARKS
+from mr_platform.migration import benchmark
+
+
+@pytest.mark.slow
+def test_a_small_run_gives_every_comparison_with_rates_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "ROWS", 40_000)
+    monkeypatch.setattr(benchmark, "PEER_DAYS", {"fetchall": 1})
+    found = BENCHMARKS["migration"]()
+    assert [(row.name, row.peer) for row in found] == [
+        ("migration_transfer", "fetchall"),
+        ("migration_proven", "fetchall"),
+    ]
+    assert all(row.ours_ms > 0 and row.peer_ms > 0 for row in found)
+    # both tables: two sessions, and the one that a quarter of the rows needs
+    assert [part.split(" rows")[0] for part in found[0].note.split("; ")] == ["54,782", "27,391"]
+    assert found[0].note.count(" MB") == 2
+    assert found[1].ours_ms > found[0].ours_ms
