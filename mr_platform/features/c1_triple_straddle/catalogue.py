@@ -173,7 +173,7 @@ def _timeframe() -> Iterator[FeatureSpec]:
         "timeframe",
         "confidence_atm",
         "1 - half the dispersion of the four ATM timeframe scores, clipped to .1 and 1",
-        bounds=(0.1, 1.0),
+        bounds=SHARE,
         warmup=3,
         parameters=(*scores, "confidence_spread", "confidence_floor"),
     )

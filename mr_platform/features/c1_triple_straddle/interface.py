@@ -71,12 +71,12 @@ class OptimalWeights:
 
 @dataclass(frozen=True)
 class TimeframeReading:
-    """One timeframe: ``minutes`` long, ``score`` [-1, 1], ``quality`` [0, 1], ``weight`` a share."""
+    """One timeframe: ``minutes`` long, ``score`` [-1, 1], ``quality`` [0, 1], ``weight`` relative to the others'."""
 
     minutes: int
     score: float
     quality: float
-    weight: float = 0.25
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
