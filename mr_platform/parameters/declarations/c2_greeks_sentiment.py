@@ -78,7 +78,7 @@ _ROWS = (
     _row("confidence_weights", floats(3), (0.5, 0.3, 0.2), "share",
          "weights of agreement, volume share and OI share in the confidence", low=0, high=1),
     _row("agreement_floor", FLOAT, 0.1, "share", "least agreement in the confidence", low=0, high=1),
-    _row("confidence_floor", FLOAT, 0.1, "share", "least confidence", low=0, high=1),
+    _row("confidence_floor", FLOAT, 0.1, "share", "least confidence of the sentiment", low=0, high=1),
     _row("level_cuts", floats(6), (-0.45, -0.15, -0.08, 0.08, 0.15, 0.45), "score",
          "cuts between the seven sentiment levels on the overall score", low=-1, high=1),
     _row("level_lookback", INT, 200, "observations", "history that the cuts adapt to", "level_learning.lookback",

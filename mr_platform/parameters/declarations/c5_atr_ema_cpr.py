@@ -18,7 +18,7 @@ _ROWS = (
          "percentiles between the ATR regimes", "level_cuts", low=0, high=1),
     _row("momentum_bars", INT, 14, "bars", "ATR is compared with its mean so long ago", low=2, high=375),
     _row("rising", FLOAT, 1.05, "ratio", "ATR over its earlier mean above which it rises", low=1, high=5),
-    _row("falling", FLOAT, 0.95, "ratio", "and below which it falls", low=0, high=1),
+    _row("falling", FLOAT, 0.95, "ratio", "ATR over its earlier mean below which it falls", low=0, high=1),
     _row("squeeze_percentile", FLOAT, 0.25, "share", "ATR below this quantile of its window is a squeeze",
          low=0, high=1),
     _row("ema_spans", ints(4), (20, 50, 100, 200), "bars", "spans of the intraday EMAs", low=2, high=2000),

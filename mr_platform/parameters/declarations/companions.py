@@ -25,10 +25,10 @@ WORKBOOK_FILE = Pattern(
 # fmt: off
 _row = partial(Parameter, "OptimizationSettings")
 _SEARCH = (
-    _row("OptimizationMethod", METHOD, "GENETIC_ALGORITHM", "", "how settings are searched for", OPTIMIZATION),
+    _row("OptimizationMethod", METHOD, "GENETIC_ALGORITHM", "", "how better settings are searched for", OPTIMIZATION),
     _row("Iterations", INT, 1000, "count", "rounds of the search", OPTIMIZATION, low=1, high=1_000_000),
     _row("ConvergenceCriteria", FLOAT, 0.001, "ratio",
-         "relative gain below which it ends", OPTIMIZATION, low=0, high=1),
+         "relative gain below which the search ends", OPTIMIZATION, low=0, high=1),
 )
 
 _PORTFOLIO = RecordTable(

@@ -75,11 +75,12 @@ _COLUMNS = RecordTable(
 
 _row = partial(Parameter, "OutputFormat", section=_OPTIONS)
 _WRITING = (
-    _row("output_format", Choice("CSV", "JSON", "PARQUET"), "CSV", "", "format of the file", EXPORTING),
-    _row("compression", Choice("NONE", "GZIP", "SNAPPY", "ZSTD"), "GZIP", "", "its compression", EXPORTING),
-    _row("include_metadata", BOOL, ON, "", "digests and versions go with it", EXPORTING),
+    _row("output_format", Choice("CSV", "JSON", "PARQUET"), "CSV", "", "format of the result file", EXPORTING),
+    _row("compression", Choice("NONE", "GZIP", "SNAPPY", "ZSTD"), "GZIP", "",
+         "compression of the result file", EXPORTING),
+    _row("include_metadata", BOOL, ON, "", "digests and versions go with the result file", EXPORTING),
     _row("realtime_streaming", BOOL, ON, "", "each bar's result is sent to listeners", STREAM),
-    _row("batch_size", INT, 100, "records", "records sent at once", STREAM, low=1, high=10_000),
+    _row("batch_size", INT, 100, "records", "records sent to listeners at once", STREAM, low=1, high=10_000),
 )
 # fmt: on
 

@@ -19,7 +19,7 @@ _SUMMARY = (
     _summary("Update Date:", MOMENT, datetime(2025, 6, 28, 10, 43, 35), "",
              "when the workbook was last changed", CONFIG_SHOW),
     _summary("Phase 2 Features:", ListOf(TEXT), _PHASE_2, "",
-             "topics that came with the second phase", CONFIG_SHOW),
+             "topics that the second phase of the workbook added", CONFIG_SHOW),
     _summary("Target Accuracy:", Percent("%+"), 0.9, "share of bars",
              "accuracy the customer aims at; the evaluation reports against its own, honest bounds", CONFIG_CHECK),
     _summary("Validation Source:", TEXT, "HeavyDB (NO Synthetic Data)", "",
@@ -29,14 +29,18 @@ _SUMMARY = (
 _metadata = partial(Parameter, "TemplateMetadata")
 _METADATA = (
     _metadata("Template Version", _VERSION, "4.0.0", "", "version of the workbook's form", CONFIG_SHOW),
-    _metadata("Creation Date", MOMENT, datetime(2025, 6, 27, 19, 56, 26), "", "when it was made", CONFIG_SHOW),
-    _metadata("Author", TEXT, "The Augster", "", "who made it", CONFIG_SHOW),
+    _metadata("Creation Date", MOMENT, datetime(2025, 6, 27, 19, 56, 26), "",
+         "when the workbook's form was made", CONFIG_SHOW),
+    _metadata("Author", TEXT, "The Augster", "", "who made the workbook's form", CONFIG_SHOW),
     _metadata("Total Sheets", INT, 22, "sheets",
-              "how many sheets it claims; compared with how many there are", CONFIG_CHECK, low=1, high=255),
+              "number of sheets the workbook claims; compared with those that are there", CONFIG_CHECK,
+              low=1, high=255),
     _metadata("Total Parameters", INT, 408, "parameters",
-              "how many parameters it claims; compared with how many are declared", CONFIG_CHECK, low=1, high=100_000),
-    _metadata("Optimization Target", TEXT, "Intraday Trading", "", "use it was tuned for", CONFIG_SHOW),
-    _metadata("Market", TEXT, "Indian Equity Options", "", "market it was tuned for", CONFIG_SHOW),
+              "number of parameters the workbook claims; compared with those that are there", CONFIG_CHECK,
+              low=1, high=100_000),
+    _metadata("Optimization Target", TEXT, "Intraday Trading", "",
+              "kind of trading the workbook was tuned for", CONFIG_SHOW),
+    _metadata("Market", TEXT, "Indian Equity Options", "", "market the workbook was tuned for", CONFIG_SHOW),
     _metadata("Compatible Version", _LEAST_VERSION, "2.0+", "", "least version of the reading system", CONFIG_SHOW),
 )
 # fmt: on
