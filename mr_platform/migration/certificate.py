@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from mr_platform.errors import CorruptPartition, DataError, MrError, UsageError
 from mr_platform.lake.store import Lake
 from mr_platform.market.sessions import nse_calendar
-from mr_platform.migration import document, signing
+from mr_platform.migration import completeness, document, signing
 from mr_platform.migration.checks import CHECKS, NAMES
+from mr_platform.migration.completeness import Completeness
 from mr_platform.migration.cutover import Reader
 from mr_platform.migration.ledger import UNVERIFIABLE, VERIFIED, Entry, Ledger, PlannedTable
 from mr_platform.migration.readback import batches, file_sha256
@@ -78,8 +79,11 @@ def certify(
         )
     entries = {table.contract.table: ledger.entries(table.contract.table) for table in planned}
     _refuse_unproven([entry for found in entries.values() for entry in found])
+    looks = {table: completeness.read(lake, table) for table in entries}
+    _refuse_incomplete(looks)
     proofs = _proofs(lake, planned, entries, progress)
-    said = _document(planned, entries, proofs, readers, now)
+    # what is returned is what a reader of the stored document gets
+    said = json.loads(canonical(_document(planned, entries, proofs, looks, readers, now)))
     readable = document.html(said, signing.fingerprint(signing.public_bytes(key))).encode()
     sealed = {
         "document": said,
@@ -168,6 +172,24 @@ def _refuse_unproven(entries: Sequence[Entry]) -> None:
         )
 
 
+def _refuse_incomplete(looks: Mapping[str, Completeness | None]) -> None:
+    wrong = []
+    for table, look in looks.items():
+        if look is None:
+            wrong.append(f"{table}: no closing look at the source")
+        elif not look.is_whole:
+            named = ", ".join([*look.unplanned, *look.other_counts][:_MOST_NAMED])
+            unplanned, others = len(look.unplanned), len(look.other_counts)
+            wrong.append(f"{table}: {unplanned} dates are not planned, {others} have another number of rows ({named})")
+    if wrong:
+        raise DataError(
+            rule="the ledger accounts for every date and row that the source showed in the closing look",
+            value="; ".join(wrong),
+            place="migration ledger",
+            remedy="run mr migrate plan, run and verify once more",
+        )
+
+
 def _lacking(entry: Entry) -> list[str]:
     """Checks that a verified entry should have passed and has no record of."""
     checks = entry.facts.get("verification", {}).get("checks", {})
@@ -234,10 +256,11 @@ def _document(
     planned: Sequence[PlannedTable],
     entries: Mapping[str, Sequence[Entry]],
     proofs: Sequence[Mapping[str, Any]],
+    looks: Mapping[str, Completeness | None],
     readers: Sequence[Reader] | None,
     now: datetime,
 ) -> dict[str, Any]:
-    tables = [_table(table, entries[table.contract.table], proofs) for table in planned]
+    tables = [_table(table, entries[table.contract.table], proofs, looks[table.contract.table]) for table in planned]
     exceptions = [
         {
             "table": entry.table,
@@ -273,17 +296,18 @@ def _document(
     }
 
 
-def _table(planned: PlannedTable, entries: Sequence[Entry], proofs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _table(
+    planned: PlannedTable, entries: Sequence[Entry], proofs: Sequence[Mapping[str, Any]], look: Completeness | None
+) -> dict[str, Any]:
     contract = planned.contract
     mine = [proof for proof in proofs if proof["table"] == contract.table]
     days = [entry.partition.trade_date for entry in entries]
     together = canonical([[proof["partition"], proof["row_digest"], proof["rows"]] for proof in mine])
-    servers = sorted({str(entry.facts.get("verification", {}).get("server", "")) for entry in entries} - {""})
     return {
         "table": contract.table,
         "symbol": contract.symbol,
         "source_profile": contract.profile,
-        "servers": servers,
+        "closing_look": asdict(look) if look is not None else None,
         "contract": contract.digest,
         "columns": [[column.name, str(column.source), column.lake] for column in contract.columns],
         "first": str(days[0]) if days else None,

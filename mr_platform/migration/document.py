@@ -42,6 +42,7 @@ def html(said: Mapping[str, Any], fingerprint: str) -> str:
         f'<p class="verdict{"" if cut_over["may_be_switched_off"] else " open"}">{escape(cut_over["verdict"])}</p>',
         *_tables(said["tables"]),
         *_exceptions(said["exceptions"]),
+        *_completeness(said["tables"]),
         *_gaps(said["tables"]),
         *_checks(said["checks"]),
         *_cut_over(cut_over),
@@ -103,6 +104,27 @@ def _exceptions(exceptions: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         for found in exceptions
     ]
     yield _table(["Table", "Partition", "#Rows in the source", "Decided by", "Reason"], rows)
+
+
+def _completeness(tables: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    yield "<h2>Nothing beside it</h2>"
+    yield (
+        "<p>When every partition was examined, the source was asked once more for all its dates and counts. Each is "
+        "accounted for. Row ids that no date holds are rows that were deleted, or rows without a date, which the "
+        "server does not show to a query filtered on the date.</p>"
+    )
+    rows = [
+        [
+            f"<code>{escape(look['table'])}</code>",
+            escape(look["server"]),
+            escape(look["looked_ts"]),
+            _count(look["dates"]),
+            _count(look["rows"]),
+            _count(look["unaccounted"]),
+        ]
+        for look in (table["closing_look"] for table in tables)
+    ]
+    yield _table(["Table", "Server", "Asked", "#Dates", "#Rows", "#Row ids of no date"], rows)
 
 
 def _gaps(tables: Sequence[Mapping[str, Any]]) -> Iterable[str]:

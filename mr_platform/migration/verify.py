@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ from mr_platform import logs
 from mr_platform.errors import ConflictError, CorruptPartition, DataError, MrError, UsageError
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
-from mr_platform.migration import failures
+from mr_platform.migration import completeness, failures
 from mr_platform.migration.checks import Outcome, by_name
 from mr_platform.migration.differences import Located
 from mr_platform.migration.ledger import MISMATCHED, TRANSFERRED, VERIFIED, Entry, Ledger
@@ -91,9 +91,10 @@ def verify(
     """Verify ``entries`` (default: everything that is transferred), one report each, in their order.
 
     ``sample``: the share of partitions whose rows are pulled a second time in full, drawn by ``seed``; a partition that
-    was transferred more than once, or whose source was written to since, is pulled again in any case. ``now`` is the
-    moment of the start. ``progress`` hears each report, done and total. A damaged ledger record is reported as the
-    failed check ``ledger_record``. Errors: UsageError for a share outside [0, 1] or an entry that is not moved yet.
+    was transferred more than once, or whose source was written to since, is pulled again in any case. Where every
+    partition of a table has been examined, the closing look at the table follows. ``now`` is the moment of the start.
+    ``progress`` hears each report, done and total. A damaged ledger record is reported as the failed check
+    ``ledger_record``. Errors: UsageError for a share outside [0, 1] or an entry that is not moved yet.
     """
     if not 0 <= sample <= 1:
         raise UsageError(
@@ -127,8 +128,23 @@ def verify(
             reports.append(_verify_one(ledger, sides, pool, twice=twice, now=moment))
             if progress is not None:
                 progress(reports[-1], len(reports), total)
+        touched = {entry.table for entry in wanted}
+        _look_around(ledger, asking, touched, now + timedelta(seconds=round(monotonic() - started, 3)))
         stage["mismatched"] = sum(report.state == MISMATCHED for report in reports)
     return reports
+
+
+def _look_around(ledger: Ledger, db: HeavyDb, touched: Collection[str], now: datetime) -> None:
+    """The closing look at each table of which every partition has been examined."""
+    for planned in ledger.tables():
+        table = planned.contract.table
+        try:
+            entries = ledger.entries(table)
+            if completeness.is_due(ledger.lake, table, entries, touched=table in touched):
+                completeness.record(ledger.lake, completeness.look(db, table, entries, now=now))
+        except MrError as error:
+            # the certificate asks for the look and will be refused without it
+            _log.warning("no closing look", extra={"fields": {"table": table, "why": str(error)}})
 
 
 def moved_entries(ledger: Ledger) -> tuple[list[Entry], list[Verification]]:
