@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from mr_platform.parameters.terms import Interval
@@ -67,7 +68,7 @@ class Parameter:
     high: float | None = None
     section: str = ""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """``sheet.name``: what traces, faults and overrides call it."""
         return f"{self.sheet}.{self.name}"
@@ -116,12 +117,12 @@ class RecordTable:
     description: str
     field: str = ""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """``sheet`` or ``sheet.title``."""
         return f"{self.sheet}.{self.title}" if self.title else self.sheet
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Column names in order."""
         return tuple(column.name for column in self.columns)
@@ -237,6 +238,8 @@ def records_of(values: Mapping[str, object], table: str) -> list[Mapping[str, An
 
 def within(value: Value, low: float | None, high: float | None) -> Value:
     """``value`` if every number in it lies in [low, high]; ValueFault otherwise."""
+    if low is None and high is None:
+        return value
     for number in _numbers(value):
         if (low is not None and number < low) or (high is not None and number > high):
             raise ValueFault(_bounds(low, high), f"write a value in {_bounds_short(low, high)}")

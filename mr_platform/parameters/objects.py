@@ -278,6 +278,8 @@ class _Builder:
 
 def _fitting(hint: Any, value: Any, name: str) -> Any:
     """``value`` if it is what the field holds; whole numbers fit fields of decimal ones."""
+    if type(value) is hint:
+        return value
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is tuple and isinstance(value, tuple):
         items = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments

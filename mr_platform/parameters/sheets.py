@@ -201,21 +201,23 @@ class _Sheet:
         first = row[min(row)]
         self._count_row()
         read: dict[str, tuple[Value | None, str]] = {}
+        met = 0
         for column, at in columns:
             cell = row.get(at)
-            self.said.counts["value"] += cell is not None
             if cell is None:
                 if column.required:
                     rule = f"{column.name} of a record is not empty"
                     self._fault(first, rule, f"write {column.kind.expects} into column {column.name} of this row")
                 read[column.name] = (None, f"{self.where}!row {first.row}")
                 continue
+            met += 1
             value, ok = self._accepted(column, cell, column.name)
             read[column.name] = (value if ok else None, f"{self.where}!{cell.address}")
-        if len(row) > sum(at in row for _, at in columns):
+        self.said.counts["value"] += met
+        if len(row) > met:
             known = {at for _, at in columns}
             self._strays([cell for at, cell in row.items() if at not in known], "a cell stands under a declared column")
-        names = [column.name for column in declared.columns]
+        names = declared.names
         record: Record = tuple(read[name][0] if name in read else None for name in names)
         if declared.key and record[names.index(declared.key)] is None:
             return None
@@ -224,9 +226,9 @@ class _Sheet:
             self._fault(first, f"{declared.key} names one record; {places[key]} has it already", "rename or remove one")
             return None
         places[key] = first.address
+        prefix = declared.cell_id(key, "")
         for name in names:
-            absent = (None, f"{self.where}: no column {name}")
-            self.said.values[declared.cell_id(key, name)] = read.get(name, absent)
+            self.said.values[prefix + name] = read.get(name) or (None, f"{self.where}: no column {name}")
         return key
 
     def _columns(self, table: PlacedTable) -> tuple[int, int] | None:
@@ -276,7 +278,7 @@ class _Sheet:
         except ValueFault as fault:
             self._fault(cell, f"{about} of {parameter.id}: {fault.rule}", fault.remedy)
             return
-        if to_json(theirs) != to_json(ours):
+        if theirs != ours and to_json(theirs) != to_json(ours):
             said = "no bound" if ours is None else shown(ours)
             self.said.contradictions.append(
                 finding(
@@ -305,8 +307,11 @@ class _Sheet:
                     self._fault(cell, fault.rule, fault.remedy)
 
     def _count_row(self) -> None:
-        self.said.counts["parameters"] += self.shape.layout == "parameters"
-        self.said.counts["records"] += self.shape.layout != "freeform"
+        layout = self.shape.layout
+        if layout == "parameters":
+            self.said.counts["parameters"] += 1
+        if layout != "freeform":
+            self.said.counts["records"] += 1
 
     def _fault(self, cell: Cell, rule: str, remedy: str) -> None:
         self.said.faults.append(finding(f"{self.where}!{cell.address}", cell.value, rule, remedy))
