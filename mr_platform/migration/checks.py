@@ -29,8 +29,9 @@ class Outcome:
 CHECKS = (
     Check(
         "source_stands_still",
-        "Epochs, row count, least and greatest rowid of the source are what they were before the transfer, and the "
-        "same before and after the verification: what was proven is what the source still holds.",
+        "Row count, least and greatest rowid of the partition are what they were before the transfer, and with the "
+        "table's epochs the same before and after the verification. Where the table was written to since the transfer, "
+        "all rows were pulled again.",
         "A write that changes neither epoch nor rows; the second pull would find it.",
     ),
     Check(
@@ -75,7 +76,7 @@ CHECKS = (
     ),
     Check(
         "row_order",
-        "The rows stand in the file in the order of the source's row ids.",
+        "The rows stand in the file in the order of the source's row ids, each with its own.",
         "Nothing more: the order carries no meaning in the source.",
     ),
     Check(

@@ -23,6 +23,7 @@ td { border-bottom: 1px solid #e1e7eb; padding: .3rem .6rem .3rem 0; vertical-al
 code { font: 12px/1.4 "SF Mono", Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem; margin: 0; }
 dt { color: #5a6872; } dd { margin: 0; }
+td:first-child code, .w { white-space: nowrap; }
 details { margin: .6rem 0; } summary { cursor: pointer; }
 @media print {
   body { margin: 0; font-size: 11px; max-width: none; } h2 { break-after: avoid; } tr { break-inside: avoid; }
@@ -44,7 +45,7 @@ def html(said: Mapping[str, Any], fingerprint: str) -> str:
         *_exceptions(said["exceptions"]),
         *_completeness(said["tables"]),
         *_gaps(said["tables"]),
-        *_checks(said["checks"]),
+        *_checks(said["checks"], totals),
         *_cut_over(cut_over),
         *_partitions(said["partitions"]),
         "<h2>Made with</h2>",
@@ -69,7 +70,7 @@ def _tables(tables: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         [
             f"<code>{escape(table['table'])}</code>",
             escape(table["symbol"]),
-            f"{table['first']} to {table['last']}",
+            f'<span class="w">{table["first"]}</span> to <span class="w">{table["last"]}</span>',
             _count(table["partitions"]),
             _count(table["rows"]),
             _count(len(table["columns"])),
@@ -96,14 +97,14 @@ def _exceptions(exceptions: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     rows = [
         [
             f"<code>{escape(found['table'])}</code>",
-            escape(found["partition"]),
+            f'<span class="w">{escape(found["partition"].partition("|")[2])}</span>',
             _count(found["source_rows"]),
             escape(found["who"]),
             escape(found["reason"]),
         ]
         for found in exceptions
     ]
-    yield _table(["Table", "Partition", "#Rows in the source", "Decided by", "Reason"], rows)
+    yield _table(["Table", "Date", "#Rows in the source", "Decided by", "Reason"], rows)
 
 
 def _completeness(tables: Sequence[Mapping[str, Any]]) -> Iterable[str]:
@@ -117,7 +118,7 @@ def _completeness(tables: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         [
             f"<code>{escape(look['table'])}</code>",
             escape(look["server"]),
-            escape(look["looked_ts"]),
+            f"{datetime.fromisoformat(look['looked_ts']):%d %B %Y, %H:%M %Z}",
             _count(look["dates"]),
             _count(look["rows"]),
             _count(look["unaccounted"]),
@@ -146,9 +147,13 @@ def _gaps(tables: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     yield "<p>A gap of the source is no loss of the migration; it is listed so that nobody takes it for one.</p>"
 
 
-def _checks(checks: Sequence[Mapping[str, str]]) -> Iterable[str]:
+def _checks(checks: Sequence[Mapping[str, str]], totals: Mapping[str, int]) -> Iterable[str]:
     yield "<h2>What each check proves, and what it leaves open</h2>"
-    yield "<p>Every verified partition has passed every one of these.</p>"
+    yield (
+        f"<p>Every verified partition has passed every one of these. {_count(totals['pulled_twice'])} of "
+        f"{_count(totals['verified'])} were pulled a second time in full; a partition that was not says so in its line "
+        "below, and <code>second_pull</code> then says nothing of it.</p>"
+    )
     rows = [
         [f"<code>{escape(check['name'])}</code>", escape(check["proves"]), escape(check["leaves_open"])]
         for check in checks
@@ -173,7 +178,7 @@ def _partitions(partitions: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     rows = [
         [
             f"<code>{escape(found['table'])}</code>",
-            escape(found["partition"].partition("|")[2]),
+            f'<span class="w">{escape(found["partition"].partition("|")[2])}</span>',
             _count(found["rows"]),
             f"<code>{found['row_digest']}</code>",
             f"<code>{found['file_sha256']}</code>" + "".join(f"<br>{escape(text)}" for text in found["findings"]),

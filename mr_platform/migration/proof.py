@@ -250,6 +250,7 @@ def _compare_pull(proof: Proof, read: ReadBack, again: _Pulled | None) -> None:
     ours = read.digest
     if again is None:
         if not any(outcome.name == "second_pull" for outcome in proof.outcomes):
+            proof.findings.append("rows were not pulled a second time: outside the sample")
             proof.judge("second_pull", "not in the sample; counts and sums were asked", passed=True)
             proof.judge("row_order", "as first pulled", passed=True)
         proof.judge("keys", f"{read.repeated_keys} rows repeat a key", passed=read.repeated_keys == 0)
