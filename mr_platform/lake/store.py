@@ -293,6 +293,8 @@ def _exclusive(target: Path) -> Iterator[None]:
     """One writer a partition at a time; the lock dies with its holder, whose scratch files are then swept."""
     with target.with_name(f".{target.name}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        for stale in target.parent.glob(f".{target.name}.*{_SCRATCH}"):
-            stale.unlink(missing_ok=True)
+        # a folder of years holds thousands of names: matching them as patterns would cost more than the write
+        for name in [entry.name for entry in os.scandir(target.parent)]:
+            if name.startswith(f".{target.name}.") and name.endswith(_SCRATCH):
+                (target.parent / name).unlink(missing_ok=True)
         yield
