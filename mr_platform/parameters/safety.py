@@ -34,7 +34,7 @@ _MAIN = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+
 _FAMILIES = (
     r"\[Content_Types\]\.xml|_rels/\.rels|docProps/[\w.]+|docMetadata/[\w.]+|customXml/(?:_rels/)?[\w.]+"
     r"|xl/(?:workbook|styles|sharedStrings|calcChain|metadata)\.xml|xl/_rels/workbook\.xml\.rels"
-    r"|xl/(?:theme|worksheets|tables|persons|threadedComments|printerSettings|media)/(?:_rels/)?[\w.]+"
+    r"|xl/(?:theme|worksheets|tables|featurePropertyBag|persons|threadedComments|printerSettings|media)/(?:_rels/)?[\w.]+"
     r"|xl/(?:drawings|charts)/(?:_rels/)?[\w.]+|xl/comments/[\w.]+|xl/comments\w*\.xml"
 )
 _ALLOWED = re.compile(_FAMILIES, re.ASCII)
