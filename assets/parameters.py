@@ -115,22 +115,23 @@ def _result(lake: Lake, loaded: "Loaded | None") -> dg.MaterializeResult:
     against = f"version {history[-2].number}" if len(history) > 1 else "the declared defaults"
     origins = Counter(one.origin for one in present.resolved.values())
     disagreements = contradictions_of(present)
-    metadata: dict[str, Any] = {
+    metadata: dict[str, Any] = {}
+    if history:
+        last = history[-1]
+        metadata |= {"version": last.number, "who": last.who, "when": last.when, "why": last.why}
+        metadata["source"] = last.source or "changed by hand"
+    metadata |= {
+        "changes": len(changes),
+        f"changes against {against}": _changes(changes),
         "digest": present.digest,
         "dagster/row_count": len(present.resolved),
         "parameters": len(present.declared.parameters),
         "records": sum(len(keys) for keys in present.keys.values()),
         "planned": len(planned_parameters(present.declared)),
         "origins": dg.MetadataValue.json(dict(origins)),
-        "changes": len(changes),
-        f"changes against {against}": _changes(changes),
         "contradictions": len(disagreements),
         "every contradiction": _table(disagreements),
     }
-    if history:
-        last = history[-1]
-        metadata |= {"version": last.number, "who": last.who, "when": last.when, "why": last.why}
-        metadata["source"] = last.source or "changed by hand"
     if loaded is not None:
         warnings = loaded.parameter_set.warnings
         metadata |= {"warnings": len(warnings), "every warning": _table(warnings)}

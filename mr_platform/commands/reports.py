@@ -10,11 +10,13 @@ from typing import Any
 
 from mr_platform.errors import UsageError
 from mr_platform.parameters.declaration import Parameter
-from mr_platform.parameters.findings import Finding
+from mr_platform.parameters.expressions import EXPRESSION
+from mr_platform.parameters.findings import Finding, finding
 from mr_platform.parameters.liveness import liveness
 from mr_platform.parameters.resolution import WORKBOOK, ParameterSet
 from mr_platform.parameters.validation import contradictions_of, located
 from mr_platform.parameters.values import to_json
+from mr_platform.quality.validation_rules import SHEET, unknown_conditions
 
 _LINES = 200
 
@@ -37,7 +39,7 @@ def check_document(file: Path, found: ParameterSet) -> dict[str, Any]:
         "values_from_environment": sum(one.origin == "environment" for one in found.resolved.values()),
         "values_by_default": sum(one.origin == "default" for one in found.resolved.values()),
         "errors": _dicts(found.faults),
-        "warnings": _dicts(found.warnings),
+        "warnings": _dicts((*found.warnings, *_unknown_conditions(found))),
         "remarks": dict(Counter(one.rule for one in found.remarks)),
         # defaults among themselves are no business of the file
         "contradictions": _dicts(one for one in contradictions_of(found) if file.name in one.where),
@@ -146,6 +148,19 @@ def print_trace(document: dict[str, Any]) -> None:
     _say(f"  {len(document['tried']) + 1}. {document['origin']}: {document['place']}: taken")
     for one in document["contradictions"]:
         _say(f"  contradiction: {one['where']}: {one['value']} ({one['rule']})")
+
+
+def _unknown_conditions(found: ParameterSet) -> list[Finding]:
+    """Validation rules that could never be evaluated, before anybody relies on them."""
+    return [
+        finding(
+            found.resolved[f"{SHEET}.{rule}.Condition"].place,
+            f"{rule}: {EXPRESSION.render(found.values[f'{SHEET}.{rule}.Condition'])}",  # type: ignore[arg-type]
+            reason,
+            "the rule is never evaluated; correct its condition",
+        )
+        for rule, reason in unknown_conditions(found).items()
+    ]
 
 
 def _dicts(findings: Iterable[Finding]) -> list[dict[str, str]]:

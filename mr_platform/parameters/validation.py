@@ -94,8 +94,10 @@ def _found(known: Registry, name: str) -> Parameter | CellOfRecord:
         return known.find(name)
     except UsageError as error:
         near = difflib.get_close_matches(name, list(known.fields()), n=3)
-        if near and "nearest" in error.remedy:
-            remedy = f"{error.remedy}, {', '.join(near)}"
+        # a bare name that several sheets have is no misspelling
+        if near and "name one of" not in error.remedy:
+            others = error.remedy.removeprefix("nearest: ") if "nearest" in error.remedy else ""
+            remedy = f"nearest: {', '.join([*near, *filter(None, [others])])}"
             raise UsageError(rule=error.rule, value=name, place=error.place, remedy=remedy) from error
         raise
 

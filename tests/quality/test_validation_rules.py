@@ -20,7 +20,7 @@ def core(minutes: list[int], **changes: object) -> pa.Table:
     """Two rows a minute after the open; every leg trades and has Greeks; the index swings gently."""
     rows = []
     for minute in minutes:
-        for strike in (0, 1):
+        for _ in (0, 1):
             at = OPEN + timedelta(minutes=minute)
             row: dict[str, object] = {
                 "ts": at,
