@@ -21,6 +21,7 @@ install: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m mr_platform.kernels.warmup
 	$(BIN)/python -m mr_platform.features.warmup
+	$(BIN)/python -m mr_platform.migration.warmup
 	touch $@
 
 demo: install

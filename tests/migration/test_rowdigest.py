@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 from decimal import Decimal
 
 import numpy as np
@@ -281,3 +283,21 @@ def test_products_are_exact_over_the_whole_field(rows: list[int], point: int) ->
         product = product * (row + point) % fingerprint.PRIME
         horner = (horner * point + row) % fingerprint.PRIME
     assert [(int(high) << 64) + int(low) for high, low in state] == [product, horner]
+
+
+def test_what_is_compiled_at_install_is_all_that_a_chain_needs() -> None:
+    # in a process of its own: what other tests have compiled would hide a lack
+    code = """
+import pyarrow as pa
+from mr_platform.market.simulator.layout import PLATFORM_CHAIN
+from mr_platform.migration import fingerprint as f
+from mr_platform.migration.rowdigest import row_digest
+from mr_platform.migration.warmup import compile_kernels
+counts = lambda: [len(kernel.signatures) for kernel in (f.add_words, f.add_entries, f.gather)]
+compile_kernels()
+before = counts()
+row_digest(pa.table([pa.nulls(3, field.type) for field in PLATFORM_CHAIN], schema=PLATFORM_CHAIN).slice(1))
+print(before, counts())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[2, 1, 1] [2, 1, 1]"

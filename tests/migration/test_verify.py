@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -199,3 +202,34 @@ def test_a_date_that_is_no_session_is_noticed(moved: Moved) -> None:
         world.fill(moved.server)
     assert report.state == "verified"
     assert "2022-11-05 is no session of the exchange" in report.findings
+
+
+@pytest.mark.parametrize("kind", ["cut", "close", "truncate", "torn", "lose_session"])
+def test_a_fault_on_the_way_is_overcome_on_a_fresh_connection(moved: Moved, kind: str) -> None:
+    settings = replace(moved.server.settings, backoff=0.001)
+    moved.server.faults.add(Fault(kind), Fault(kind, call="sql_execute"))
+    (report,) = verify(settings, moved.lake, moved.ledger, entries=[moved.entry()], now=NOW)
+    assert (report.state, report.failed) == ("verified", ())
+    assert moved.server.faults.struck[kind] == 2
+
+
+def test_killed_in_the_middle_it_goes_on_where_it_stopped(moved: Moved) -> None:
+    code = f"""
+import os, signal, sys
+from datetime import datetime
+from pathlib import Path
+from mr_platform.lake.store import Lake
+from mr_platform.migration.ledger import Ledger
+from mr_platform.migration.verify import verify
+from mr_platform.sources.heavydb.settings import HeavyDbSettings
+lake = Lake(Path({str(moved.lake.root)!r}))
+settings, now = HeavyDbSettings.from_environment(os.environ), datetime.fromisoformat({NOW.isoformat()!r})
+verify(settings, lake, Ledger(lake), now=now, progress=lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+"""
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **moved.server.environment()}, check=False)
+    assert done.returncode == -9
+    assert [entry.state for entry in moved.ledger.entries()] == ["verified", "transferred"]
+    first = moved.entry(DAYS[0])
+    (report,) = moved.verify()
+    assert (report.partition.trade_date, report.state) == (DAYS[1], "verified")
+    assert moved.entry(DAYS[0]) == first
