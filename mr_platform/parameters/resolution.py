@@ -177,6 +177,8 @@ class _Resolver:
     def resolve(self) -> ParameterSet:
         """The set."""
         for parameter in self.declared.parameters.values():
+            if self._said(parameter.id):
+                continue
             silent = (parameter.id, _table_name(parameter.sheet, parameter.section), parameter.sheet)
             self._one(parameter.id, variable(parameter.sheet, parameter.name), parameter, parameter.default, silent)
         keys = {name: self._records(table) for name, table in self.declared.tables.items()}
@@ -200,11 +202,22 @@ class _Resolver:
         prefix = variable(*(part for part in name if part))
         for key in keys:
             record = defaults.get(key) if name not in self.said.keys else None
+            cell_id = table.cell_id(key, "")
             for at, column in enumerate(table.columns):
+                if self._said(cell_id + column.name):
+                    continue
                 override = f"{prefix}__{key}__{column.name}"
                 default = record[at] if record is not None else None
-                self._one(table.cell_id(key, column.name), override, column, default, silent)
+                self._one(cell_id + column.name, override, column, default, silent)
         return keys
+
+    def _said(self, name: str) -> bool:
+        """Take what the workbook says where nothing overrides anything: nearly always, and quickly."""
+        found = self.said.values.get(name)
+        if found is None or self.overrides:
+            return False
+        self.resolved[name] = Resolved(name, found[0], WORKBOOK, found[1])
+        return True
 
     def _one(
         self,
