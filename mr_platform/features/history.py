@@ -13,6 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mr_platform.parameters.common import DteHistoryParameters
+from mr_platform.parameters.objects import defaults
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -21,19 +24,12 @@ QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
 _MEDIAN = 2
 DETAILED = 252
 """Sessions whose five quantiles are kept; older ones leave their median."""
-DTE_RANGES = ((0, 7), (8, 30), (31, 365))
 RANGE_NAMES = ("0_7", "8_30", "31_plus")
-SPECIFIC_DEPTH = 252
-RANGE_DEPTHS = (1260, 756, 504)
-"""Sessions of history for a specific DTE, and for each range (components.md, section 0)."""
-SPECIFIC_LEAST = (30, 3)
-RANGE_LEAST = (60, 5)
-"""Fewest observations, and fewest sessions they come from, before a learned value replaces its default."""
 
 
-def dte_range(dte: int) -> int:
-    """Index into ``DTE_RANGES`` of calendar days to expiry; the last for anything longer."""
-    return next((i for i, (_, last) in enumerate(DTE_RANGES) if dte <= last), len(DTE_RANGES) - 1)
+def dte_range(dte: int, rule: DteHistoryParameters | None = None) -> int:
+    """Index into ``RANGE_NAMES`` of calendar days to expiry; the last for anything longer."""
+    return (rule or defaults(DteHistoryParameters)).range_of(dte)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +74,9 @@ class QuantityHistory:
 
     ``dte`` [S] calendar days to the nearest expiry; ``seen`` [S, Q] observations; ``median`` [S, Q]; ``points``
     [min(S, 252), Q, 5] quantiles of the latest sessions. NaN where a session saw nothing.
+
+    How far back a history reaches and how much must stand behind it is the ``rule``'s business, the declared one where
+    none is given.
     """
 
     dte: Floats
@@ -103,8 +102,9 @@ class QuantityHistory:
         """Named arrays for the daily context."""
         return {f"{prefix}_{part}": getattr(self, part) for part in ("dte", "seen", "median", "points")}
 
-    def with_session(self, dte: int, observations: Floats) -> QuantityHistory:
+    def with_session(self, dte: int, observations: Floats, rule: DteHistoryParameters | None = None) -> QuantityHistory:
         """One session more, of ``observations`` [n, Q] (NaN left out); unchanged where there is not one."""
+        rule = rule or defaults(DteHistoryParameters)
         finite = np.isfinite(observations)
         seen = finite.sum(axis=0).astype(float)
         if not seen.any():
@@ -112,7 +112,7 @@ class QuantityHistory:
         points = np.full((observations.shape[1], len(QUANTILES)), np.nan)
         for q in np.flatnonzero(seen):
             points[q] = np.quantile(observations[finite[:, q], q], QUANTILES)
-        deepest = max(RANGE_DEPTHS)
+        deepest = max(rule.range_sessions)
         return QuantityHistory(
             np.append(self.dte, float(dte))[-deepest:],
             np.concatenate([self.seen, seen[None]])[-deepest:],
@@ -120,18 +120,21 @@ class QuantityHistory:
             np.concatenate([self.points, points[None]])[-DETAILED:],
         )
 
-    def specific(self, dte: int) -> Ranked:
-        """Sessions of the last 252 with exactly ``dte`` days to the nearest expiry."""
+    def specific(self, dte: int, rule: DteHistoryParameters | None = None) -> Ranked:
+        """Sessions, as far back as a single day's depth, with exactly ``dte`` days to the nearest expiry."""
+        rule = rule or defaults(DteHistoryParameters)
         chosen = np.flatnonzero(self.dte == dte)
-        return self._ranked(chosen[chosen >= self.dte.size - SPECIFIC_DEPTH], SPECIFIC_LEAST)
+        least = (rule.day_observations, rule.day_least_sessions)
+        return self._ranked(chosen[chosen >= self.dte.size - rule.day_sessions], least)
 
-    def of_range(self, dte: int) -> Ranked:
+    def of_range(self, dte: int, rule: DteHistoryParameters | None = None) -> Ranked:
         """Sessions of the range that ``dte`` lies in, as far back as that range's depth."""
-        which = dte_range(dte)
-        low, high = DTE_RANGES[which]
-        inside = (self.dte >= low) & ((self.dte <= high) | (which == len(DTE_RANGES) - 1))
-        chosen = np.flatnonzero(inside)
-        return self._ranked(chosen[chosen >= self.dte.size - RANGE_DEPTHS[which]], RANGE_LEAST)
+        rule = rule or defaults(DteHistoryParameters)
+        which = rule.range_of(dte)
+        of_session = np.searchsorted(rule.range_bounds, self.dte, side="left")
+        chosen = np.flatnonzero((of_session == which) & (self.dte >= 0))
+        least = (rule.range_observations, rule.range_least_sessions)
+        return self._ranked(chosen[chosen >= self.dte.size - rule.range_sessions[which]], least)
 
     def _ranked(self, chosen: Ints, least: tuple[int, int]) -> Ranked:
         quantities = self.seen.shape[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,7 @@ def publish_context(lake: Lake, partition: Partition, *, as_of: datetime | None 
         if as_of is not None:
             chain = chain.until(last_closed_minute(session, as_of))
         previous = previous_context(lake, partition)
+        steering = stamp(lake, DailyContextParameters, *(settings_of(entry.key) for entry in components()))
         context = daily_context(chain, previous, daily_bars(lake, partition), active_set(lake))
         return publish(
             lake,
@@ -49,9 +50,23 @@ def publish_context(lake: Lake, partition: Partition, *, as_of: datetime | None 
             partition,
             context.to_table(),
             timer,
-            metadata=stamp(lake, DailyContextParameters, *(settings_of(entry.key) for entry in components())),
-            details={"dte": context.dte, "underlying": context.underlying, "priced_bars": context.priced_bars},
+            metadata=steering,
+            details={
+                "dte": context.dte,
+                "underlying": context.underlying,
+                "priced_bars": context.priced_bars,
+                "continues": _continues(lake, partition, previous, steering),
+            },
         )
+
+
+def _continues(lake: Lake, partition: Partition, previous: DailyContext | None, steering: Mapping[str, str]) -> str:
+    """What the recursions run on from: a session computed by other parameters should be computed again first."""
+    if previous is None:
+        return "nothing: they start afresh"
+    found = lake.describe(CONTEXT, Partition(partition.symbol, previous.trade_date))
+    same = found is not None and all(found.metadata.get(key) == value for key, value in steering.items())
+    return f"{previous.trade_date}, of {'the same' if same else 'other'} parameters"
 
 
 def compute_features(

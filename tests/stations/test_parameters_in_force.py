@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +79,18 @@ def test_features_follow_a_changed_weight_and_labels_stay_as_they_are(lake: Lake
     assert stations.publish_context(lake, MONDAYS).changed
     assert not stations.publish_labels(lake, labelled, "h12").changed
     assert digest_of(lake, LABELS, labelled) == labels
+
+
+def test_a_context_says_whether_the_session_before_was_made_by_the_same_parameters(lake: Lake) -> None:
+    tuesday = Partition("NIFTY", MONDAY + timedelta(days=1))
+    lake.publish("core/option_chain", tuesday, core_table(tuesday.trade_date, seed=2))
+    assert stations.publish_context(lake, MONDAYS).details["continues"] == "nothing: they start afresh"
+    assert stations.publish_context(lake, tuesday).details["continues"] == "2022-11-14, of the same parameters"
+    change(lake, "StraddleAnalysisConfig.ema_spans", "10,50,100,200")
+    assert stations.publish_context(lake, tuesday).details["continues"] == "2022-11-14, of other parameters"
+    change(lake, "LabelConfig.break_ratio", 1.5)
+    stations.publish_context(lake, MONDAYS)
+    assert stations.publish_context(lake, tuesday).details["continues"] == "2022-11-14, of the same parameters"
 
 
 def test_labels_and_regimes_follow_a_changed_cut_and_features_stay(lake: Lake, days: list[SimulatedDay]) -> None:
