@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
+import random
 import struct
 import zipfile
 from collections.abc import Callable
@@ -13,6 +13,11 @@ import openpyxl
 SHEET, BOOK = "xl/worksheets/sheet1.xml", "xl/workbook.xml"
 RELATIONS, TYPES = "xl/_rels/workbook.xml.rels", "[Content_Types].xml"
 Parts = dict[str, bytes]
+
+
+def noise(size: int) -> bytes:
+    """Bytes that do not pack, the same every time."""
+    return random.Random(3).randbytes(size)
 
 
 def harmless() -> Parts:
@@ -171,7 +176,7 @@ def multiplied_text() -> bytes:
 
 
 def random_sheet(size: int) -> bytes:
-    return zipped(harmless() | {SHEET: os.urandom(size // 2).hex().encode()}, method=zipfile.ZIP_STORED)
+    return zipped(harmless() | {SHEET: noise(size // 2).hex().encode()}, method=zipfile.ZIP_STORED)
 
 
 ENTITY = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><x>&b;</x>'
@@ -195,7 +200,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "sheet of 50 MB": (lambda: random_sheet(50_000_000), "a workbook has at most 10,000,000 bytes", ""),
     "200,000 cells": (lambda: many_cells(200_000), "a sheet has at most 100,000 cells", "Parameters"),
     "huge shared texts": (
-        lambda: shared(f"<si><t>{os.urandom(1_500_000).hex()}</t></si>", '<c r="A1" t="s"><v>0</v></c>'),
+        lambda: shared(f"<si><t>{noise(1_500_000).hex()}</t></si>", '<c r="A1" t="s"><v>0</v></c>'),
         "a text has at most",
         "haredStrings",
     ),
