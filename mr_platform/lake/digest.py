@@ -7,7 +7,7 @@ nulls made canonical. Metadata stays out, so that a re-run with another run id p
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,11 +24,7 @@ def columns_digest(schema: pa.Schema, rows: int, column_of: Callable[[str], pa.C
     digest.update(rows.to_bytes(8, "little"))
     for field in schema:
         digest.update(f"{field.name}\0{_type_name(field.type)}\0".encode())
-        column = column_of(field.name)
-        array = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-        if isinstance(array, pa.ChunkedArray):
-            array = array.chunk(0) if array.num_chunks else pa.array([], type=field.type)
-        _update(digest.update, array)
+        _update(digest.update, column_of(field.name).chunks, field.type)
     return digest.hexdigest()
 
 
@@ -44,45 +40,54 @@ def _type_name(kind: pa.DataType) -> str:
     return str(kind.value_type) if pa.types.is_dictionary(kind) else str(kind)
 
 
-def _update(update: Callable[[bytes | memoryview], None], array: pa.Array) -> None:
-    kind = array.type
+def _update(update: Callable[[bytes | memoryview], None], chunks: Sequence[pa.Array], kind: pa.DataType) -> None:
+    """Validity of all chunks, then lengths of all, then values of all: what one array of them would give."""
     if pa.types.is_dictionary(kind):
-        _update(update, array.cast(kind.value_type))
+        _update(update, [chunk.cast(kind.value_type) for chunk in chunks], kind.value_type)
         return
-    if array.null_count:
+    if any(chunk.null_count for chunk in chunks):
         update(b"nulls")
-        _fixed(update, pc.is_valid(array).cast(pa.uint8()))
+        for chunk in chunks:
+            _fixed(update, pc.is_valid(chunk).cast(pa.uint8()))
     if pa.types.is_null(kind):
         return
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        _fixed(update, pc.fill_null(pc.list_value_length(array), 0).cast(pa.int64()))
-        _update(update, pc.list_flatten(array))
+        for chunk in chunks:
+            _fixed(update, pc.fill_null(pc.list_value_length(chunk), 0).cast(pa.int64()))
+        _update(update, [pc.list_flatten(chunk) for chunk in chunks], kind.value_type)
     elif pa.types.is_struct(kind):
         for index in range(kind.num_fields):
-            _update(update, pc.struct_field(array, index))
+            _update(update, [pc.struct_field(chunk, index) for chunk in chunks], kind.field(index).type)
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
-        filled = pc.fill_null(array, "" if not pa.types.is_binary(kind) else b"")
-        _fixed(update, pc.binary_length(filled).cast(pa.int64()))
-        large = filled.cast(pa.large_binary())
-        offsets = memoryview(large.buffers()[1]).cast("B").cast("q")
-        start, stop = offsets[large.offset], offsets[large.offset + len(large)]
-        body = large.buffers()[2]
-        if body is not None:
-            update(memoryview(body)[start:stop])
+        empty = "" if not pa.types.is_binary(kind) else b""
+        for chunk in chunks:
+            _fixed(update, pc.fill_null(pc.binary_length(chunk), 0).cast(pa.int64()))
+        for chunk in chunks:
+            _text(update, pc.fill_null(chunk, empty))
     elif pa.types.is_boolean(kind):
-        _fixed(update, pc.fill_null(array, False).cast(pa.uint8()))  # noqa: FBT003 - the value to fill with
+        for chunk in chunks:
+            _fixed(update, pc.fill_null(chunk, False).cast(pa.uint8()))  # noqa: FBT003 - the value to fill with
+    elif pa.types.is_decimal(kind) and any(chunk.null_count for chunk in chunks):
+        update(str([value for chunk in chunks for value in chunk.to_pylist()]).encode())
     else:
-        _fixed(update, array)
+        for chunk in chunks:
+            _fixed(update, chunk)
+
+
+def _text(update: Callable[[bytes | memoryview], None], filled: pa.Array) -> None:
+    """Bytes of an array of text without nulls."""
+    large = filled.cast(pa.large_binary())
+    offsets = memoryview(large.buffers()[1]).cast("B").cast("q")
+    start, stop = offsets[large.offset], offsets[large.offset + len(large)]
+    body = large.buffers()[2]
+    if body is not None:
+        update(memoryview(body)[start:stop])
 
 
 def _fixed(update: Callable[[bytes | memoryview], None], array: pa.Array) -> None:
     """Bytes of a fixed-width array with null slots zeroed."""
     width = array.type.bit_width // 8
     if array.null_count:
-        plain = array.type
-        if pa.types.is_decimal(plain):
-            update(str(array.to_pylist()).encode())
-            return
         array = array.view(f"int{width * 8}") if width in (1, 2, 4, 8) else array
         array = pc.fill_null(array, pa.scalar(0, array.type))
     data = array.buffers()[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -66,3 +67,20 @@ def test_dictionary_text_equals_plain_text() -> None:
 )
 def test_any_change_changes_the_digest(changed: pa.Table) -> None:
     assert table_digest(changed) != table_digest(BASE)
+
+
+def test_chunks_with_and_without_nulls_count_as_one_column() -> None:
+    kinds = {
+        "money": pa.array([Decimal("1.10"), None, Decimal("-2.00")], pa.decimal128(10, 2)),
+        "text": pa.array(["x", None, "NULL"], pa.large_string()),
+        "pair": pa.array([{"a": 1}, None, {"a": None}], pa.struct([("a", pa.int32())])),
+        "time": pa.array([1, None, 3], pa.time32("ms")),
+    }
+    table = pa.table(kinds)
+    chunked = pa.concat_tables([table.slice(0, 1), table.slice(1, 0), table.slice(1, 2)])
+    assert chunked.column("money").num_chunks == 3
+    assert table_digest(chunked) == table_digest(table)
+
+
+def test_the_digest_of_a_table_is_the_same_in_every_version() -> None:
+    assert table_digest(BASE) == "30e237a913dc4920a7473c28ff1ea563c40fbdaad11c9d60fa68821cf70d2a97"
