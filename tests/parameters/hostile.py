@@ -186,9 +186,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "bomb of one ratio": (bomb(7_000_000), "a part unpacks to at most 100 times its size", SHEET),
     "bomb of 50 MB": (bomb(50_000_000), "a part has at most 8,000,000 bytes", SHEET),
     "bomb of many parts": (
-        lambda: zipped(
-            harmless() | {f"xl/media/image{n}.xml": os.urandom(100_000) + bytes(5_900_000) for n in range(5)}
-        ),
+        lambda: zipped(harmless() | {f"xl/media/image{n}.xml": noise(100_000) + bytes(5_900_000) for n in range(5)}),
         "a part has at most 8,000,000 bytes unpacked, a workbook 24,000,000",
         "xl/media/image3.xml",
     ),
