@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 FORMAT = "market-regime-platform/migration-certificate/1"
 JSON_NAME, HTML_NAME = "migration/certificate/certificate.json", "migration/certificate/certificate.html"
 _TOOLS = ("market-regime-platform", "pyarrow", "numpy", "numba", "pyheavydb", "thrift", "cryptography")
+_KEPT = ("rows", "multiset", "sequence", "file_sha256", "verified_ts", "pulled_twice", "epochs", "findings")
 _MOST_NAMED = 20
 
 
@@ -192,8 +193,11 @@ def _refuse_incomplete(looks: Mapping[str, Completeness | None]) -> None:
 
 def _lacking(entry: Entry) -> list[str]:
     """Checks that a verified entry should have passed and has no record of."""
-    checks = entry.facts.get("verification", {}).get("checks", {})
-    return [name for name in NAMES if not checks.get(name, {}).get("passed")]
+    record = entry.facts.get("verification", {})
+    checks = record.get("checks", {})
+    return [name for name in NAMES if not checks.get(name, {}).get("passed")] + [
+        f"a record of {name}" for name in _KEPT if name not in record
+    ]
 
 
 def _proofs(
@@ -292,7 +296,7 @@ def _document(
         "partitions": list(proofs),
         "exceptions": exceptions,
         "checks": [asdict(check) for check in CHECKS],
-        "cut_over": _cut_over(readers, exceptions),
+        "cut_over": _cut_over(readers, exceptions, sum(len(table["verified_before_last_write"]) for table in tables)),
     }
 
 
@@ -308,6 +312,13 @@ def _table(
         "symbol": contract.symbol,
         "source_profile": contract.profile,
         "closing_look": asdict(look) if look is not None else None,
+        "verified_before_last_write": [
+            str(entry.partition.trade_date)
+            for entry in entries
+            if entry.state == VERIFIED
+            and look is not None
+            and entry.facts["verification"]["epochs"] != list(look.epochs)
+        ],
         "contract": contract.digest,
         "columns": [[column.name, str(column.source), column.lake] for column in contract.columns],
         "first": str(days[0]) if days else None,
@@ -331,11 +342,17 @@ def _calendar(days: Sequence[date]) -> dict[str, list[str]]:
     }
 
 
-def _cut_over(readers: Sequence[Reader] | None, exceptions: Sequence[object]) -> dict[str, Any]:
+def _cut_over(readers: Sequence[Reader] | None, exceptions: Sequence[object], written: int) -> dict[str, Any]:
+    """``written``: partitions that were verified before their table was last written to."""
     if readers is None:
         verdict = "Nobody has looked whether the code location still reads HeavyDB: the server stays."
     elif readers:
         verdict = f"{len(readers)} parts of the code location still read HeavyDB: the server stays until they are gone."
+    elif written:
+        verdict = (
+            f"{written} partitions were proven before their table was last written to: the server stays until they are "
+            "verified once more with nobody writing."
+        )
     elif exceptions:
         verdict = (
             "Nothing in the code location reads HeavyDB. With the server the excepted partitions are lost: whoever "
@@ -346,7 +363,7 @@ def _cut_over(readers: Sequence[Reader] | None, exceptions: Sequence[object]) ->
     return {
         "examined": readers is not None,
         "readers": [asdict(reader) for reader in readers or ()],
-        "may_be_switched_off": readers is not None and not readers and not exceptions,
+        "may_be_switched_off": readers is not None and not (readers or exceptions or written),
         "verdict": verdict,
     }
 

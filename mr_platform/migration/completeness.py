@@ -30,7 +30,8 @@ class Completeness:
     """What the source as a whole said at ``looked_ts``.
 
     ``unplanned`` dates with rows that the ledger does not know; ``other_counts`` dates whose number of rows is not the
-    ledger's, vanished ones among them; ``unaccounted`` row ids between the least and the greatest that no date holds.
+    ledger's, vanished ones among them; ``unaccounted`` row ids between the least and the greatest that no date holds;
+    ``epochs`` of the table, empty where this user may not see them.
     """
 
     table: str
@@ -41,6 +42,7 @@ class Completeness:
     unplanned: tuple[str, ...]
     other_counts: tuple[str, ...]
     unaccounted: int
+    epochs: tuple[int, ...]
 
     @property
     def is_whole(self) -> bool:
@@ -64,6 +66,7 @@ def look(db: HeavyDb, table: str, entries: Sequence[Entry], *, now: datetime) ->
         unplanned=tuple(str(day) for day in sorted(set(found) - set(planned))),
         other_counts=tuple(str(day) for day, count in sorted(planned.items()) if found.get(day, 0) != count),
         unaccounted=max(numbers) - min(numbers) + 1 - rows if numbers else 0,
+        epochs=tuple(db.epochs(table)),
     )
 
 
@@ -85,7 +88,7 @@ def read(lake: Lake, table: str) -> Completeness | None:
     name = f"{_FOLDER}/{table}.json"
     try:
         document: Mapping[str, Any] = json.loads(lake.get_object(name))
-        lists = {key: tuple(document[key]) for key in ("unplanned", "other_counts")}
+        lists = {key: tuple(document[key]) for key in ("unplanned", "other_counts", "epochs")}
         return Completeness(**{**document, **lists})
     except MissingPartition:
         return None

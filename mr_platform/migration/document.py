@@ -122,10 +122,13 @@ def _completeness(tables: Sequence[Mapping[str, Any]]) -> Iterable[str]:
             _count(look["dates"]),
             _count(look["rows"]),
             _count(look["unaccounted"]),
+            _count(len(table["verified_before_last_write"])) if look["epochs"] else "not visible",
         ]
-        for look in (table["closing_look"] for table in tables)
+        for table in tables
+        for look in [table["closing_look"]]
     ]
-    yield _table(["Table", "Server", "Asked", "#Dates", "#Rows", "#Row ids of no date"], rows)
+    heads = ["Table", "Server", "Asked", "#Dates", "#Rows", "#Row ids of no date", "#Proven before the last write"]
+    yield _table(heads, rows)
 
 
 def _gaps(tables: Sequence[Mapping[str, Any]]) -> Iterable[str]:

@@ -6,11 +6,11 @@ Arrow in other chunks, and the Parquet file read back. File and aggregates have 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -51,7 +51,7 @@ class Proof:
     """What was found of one partition.
 
     ``outcomes`` of the checks; ``disagreements`` of aggregates; ``findings`` worth a reader's notice though nothing is
-    wrong; ``facts`` of the source after the last look; the digests as read back (None where the file cannot be read).
+    wrong; ``read`` the file read back (None where it cannot be); ``epochs`` of the table before the second pull.
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
@@ -60,6 +60,7 @@ class Proof:
     read: ReadBack | None = None
     file_sha256: str = ""
     pulled_twice: bool = False
+    epochs: tuple[int, ...] = ()
 
     @property
     def failed(self) -> list[Outcome]:
@@ -277,19 +278,27 @@ def _compare_pull(proof: Proof, read: ReadBack, again: _Pulled | None) -> None:
 
 
 def _still(sides: Sides, proof: Proof, before: SourceFacts) -> None:
-    """Whether the source is what it was before the transfer, and stood still meanwhile."""
+    """Whether the partition is what it was before the transfer, and stood still meanwhile.
+
+    Epochs are the whole table's: a write elsewhere moves them, and only the second pull tells that it was elsewhere.
+    """
     after = source_facts(sides.asking, sides.contract, sides.entry.partition.trade_date)
-    moved = _moved(sides.entry, before)
-    meanwhile = "" if after == before else f"during the verification {before.as_fact()} became {after.as_fact()}"
-    told = moved.text or meanwhile or _facts_text(after)
-    proof.judge("source_stands_still", told, passed=not moved.rows and not meanwhile)
-    if moved.epochs and not moved.rows:
-        proof.findings.append(f"the table was written to since the transfer ({moved.epochs}); the second pull is whole")
+    moved, meanwhile = _moved(sides.entry, before), _movement(before.as_fact(), after.as_fact())
+    written = [text for text in (moved.epochs, meanwhile.epochs) if text]
+    told = [f"since the transfer {moved.rows}"] if moved.rows else []
+    told += [f"during the verification {meanwhile.rows}"] if meanwhile.rows else []
+    if written and not proof.pulled_twice:
+        told.append(f"the table was written to ({', '.join(written)}) and the rows were not pulled again")
+    proof.judge("source_stands_still", "; ".join(told) or _facts_text(after), passed=not told)
+    if written and not told:
+        proof.findings.append(f"the table was written to since the transfer ({', '.join(written)}), but not here")
+    # a write between the second pull and this look would not be in that pull
+    proof.epochs = before.epochs
 
 
 @dataclass(frozen=True)
 class _Movement:
-    """Since the transfer: of the partition's rows or row ids, and of the table's epochs; empty where none."""
+    """Of the partition's rows or row ids, and of the table's epochs, between two moments; empty where none."""
 
     rows: str
     epochs: str
@@ -297,16 +306,15 @@ class _Movement:
     def __bool__(self) -> bool:
         return bool(self.rows or self.epochs)
 
-    @property
-    def text(self) -> str:
-        return f"since the transfer {self.rows}" if self.rows else ""
-
 
 def _moved(entry: Entry, now: SourceFacts) -> _Movement:
-    then, found = entry.facts.get("source", {}), now.as_fact()
-    rows = [f"{name} {then.get(name)} -> {found[name]}" for name in found if then.get(name) != found[name]]
-    epochs = [text for text in rows if text.startswith("epochs ")]
-    return _Movement(", ".join(text for text in rows if text not in epochs), ", ".join(epochs))
+    return _movement(entry.facts.get("source", {}), now.as_fact())
+
+
+def _movement(then: Mapping[str, Any], now: Mapping[str, Any]) -> _Movement:
+    changed = {name: f"{name} {then.get(name)} -> {now[name]}" for name in now if then.get(name) != now[name]}
+    epochs = changed.pop("epochs", "")
+    return _Movement(", ".join(changed.values()), epochs)
 
 
 def _facts_text(facts: SourceFacts) -> str:

@@ -207,6 +207,7 @@ def _conclude(
         "sequence": read.digest.sequence() if read is not None else None,
         "file_sha256": proof.file_sha256,
         "pulled_twice": proof.pulled_twice,
+        "epochs": list(proof.epochs),
         "findings": proof.findings,
         "seconds": seconds,
     }
@@ -231,7 +232,14 @@ def _locate(sides: Sides, proof: Proof) -> Located | None:
     """Where the rows differ, if a check says that rows do and the file can be read."""
     if proof.read is None or not any(outcome.name in _OF_ROWS for outcome in proof.failed):
         return None
-    return sides.differences()
+    try:
+        return sides.differences()
+    except MrError as error:
+        # that they differ is certain already
+        _log.warning(
+            "differences not located", extra={"fields": {"partition": str(sides.entry.partition), "why": str(error)}}
+        )
+        return None
 
 
 def _rows(entry: Entry, proof: Proof, located: Located | None, now: datetime) -> Iterator[dict[str, object]]:

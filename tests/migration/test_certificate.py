@@ -215,6 +215,34 @@ def test_only_a_code_location_without_readers_lets_the_server_go(
     assert verdict in cut_over["verdict"]
 
 
+def test_partitions_proven_before_the_last_write_keep_the_server_alive_until_they_are_proven_again(
+    moved: Moved,
+) -> None:
+    moved.server.database.append(TABLE, world.source_rows(date(2022, 11, 9)))
+    try:
+        moved.plan()
+        moved.transfer()
+        moved.verify()
+        before = certify(moved.lake, now=NOW, key=KEY, readers=[]).document
+        moved.verify(*DAYS)
+        after = certify(moved.lake, now=NOW, key=KEY, readers=[]).document
+    finally:
+        world.fill(moved.server)
+    assert before["tables"][0]["verified_before_last_write"] == ["2022-11-04", "2022-11-07"]
+    assert before["cut_over"]["may_be_switched_off"] is False
+    assert "2 partitions were proven before their table was last written to" in before["cut_over"]["verdict"]
+    assert after["tables"][0]["verified_before_last_write"] == []
+    assert after["cut_over"]["may_be_switched_off"] is True
+
+
+@pytest.mark.parametrize("lost", ["rows", "multiset", "epochs", "findings"])
+def test_a_record_that_lacks_something_counts_for_nothing(moved: Moved, lost: str) -> None:
+    record = {key: value for key, value in moved.entry().facts["verification"].items() if key != lost}
+    moved.ledger.move(moved.entry(), "verified", now=NOW, verification=record)
+    with pytest.raises(DataError, match=f"without a record of {lost}"):
+        certify(moved.lake, now=NOW, key=KEY)
+
+
 def test_gaps_of_the_calendar_are_listed_as_the_sources_own(moved: Moved) -> None:
     moved.server.database.append(TABLE, world.source_rows(date(2022, 11, 9)))
     moved.server.database.append(TABLE, world.source_rows(date(2022, 11, 13)))

@@ -18,7 +18,7 @@ from moved import DAYS, NOW, TABLE, Moved
 from mr_platform.errors import UsageError
 from mr_platform.lake.store import Lake
 from mr_platform.migration.checks import NAMES
-from mr_platform.migration.standin.changes import flip_bit, set_value
+from mr_platform.migration.standin.changes import drop_row, flip_bit, set_value
 from mr_platform.migration.standin.faults import Fault
 from mr_platform.migration.verify import lot, verify
 
@@ -156,6 +156,25 @@ def test_a_source_that_moves_during_the_verification_is_found_out(moved: Moved) 
         world.fill(moved.server)
     assert report.state == "mismatched"
     assert "source_stands_still" in report.failed
+
+
+def test_a_write_elsewhere_during_the_verification_is_noticed_and_not_accused(moved: Moved) -> None:
+    more = world.source_rows(date(2022, 11, 9))
+    moved.server.faults.add(Fault("act", act=lambda: moved.server.database.append(TABLE, more)))
+    try:
+        (report,) = moved.verify(DAYS[0])
+    finally:
+        world.fill(moved.server)
+    assert (report.state, report.failed) == ("verified", ())
+    assert "but not here" in report.findings[-1]
+
+
+def test_a_second_pull_that_never_adds_up_is_a_mismatch_even_where_no_row_can_be_named(moved: Moved) -> None:
+    moved.server.faults.add(Fault("change", times=10**6, change=lambda t: drop_row(t, row=0)))
+    (report,) = moved.verify(DAYS[0])
+    assert (report.state, report.differences) == ("mismatched", 0)
+    assert "second_pull" in report.failed
+    assert sorted(row["check_name"] for row in failures(moved)) == sorted(report.failed)
 
 
 def test_a_partition_that_is_not_moved_yet_cannot_be_verified(moved: Moved) -> None:
