@@ -41,6 +41,8 @@ WorkbookOption = Annotated[
 WhyOption = Annotated[str, typer.Option("--why", help="Why, for whoever reads the history.")]
 WhoOption = Annotated[str | None, typer.Option("--who", help="Who answers for it; the login name by default.")]
 ExpectOption = Annotated[str | None, typer.Option("--expect", help="Only if the active set's digest still begins so.")]
+# a value such as -0.45 is a value, not an option
+_MINUS = {"ignore_unknown_options": True}
 FileArgument = Annotated[Path, typer.Argument(help="A workbook (.xlsx) or an export (.yaml).")]
 
 
@@ -152,7 +154,7 @@ def load(
     _show_version(version, unchanged=before is not None and version.number == before.number, as_json=as_json)
 
 
-@app.command("set")
+@app.command("set", context_settings=_MINUS)
 def set_value(
     name: Annotated[str, typer.Argument(help="Sheet.name, a name that one sheet alone has, or a field.")],
     value: Annotated[str, typer.Argument(help="As a cell of the workbook would hold it.")],
@@ -254,7 +256,7 @@ def template(
     sys.stderr.write(f"{len(data):,} bytes to {out}\n")
 
 
-@app.command()
+@app.command(context_settings=_MINUS)
 def write(
     file: Annotated[Path, typer.Argument(help="The workbook.")],
     name: Annotated[str, typer.Argument(help="Sheet.name, a name that one sheet alone has, or a field.")],

@@ -196,6 +196,12 @@ def test_a_person_is_told_where_a_value_comes_from(config: Shell) -> None:
     assert "3. default: declaration: taken" in said
 
 
+def test_a_value_may_begin_with_a_minus(config: Shell) -> None:
+    config("set", "GreekSentimentConfig.level_cuts", "-0.5,-0.2,-0.1,0.1,0.2,0.5", "--why", "wider")
+    assert config.json("trace", "GreekSentimentConfig.level_cuts")["value"] == [-0.5, -0.2, -0.1, 0.1, 0.2, 0.5]
+    assert "--wyh" in config("set", RATE, "0.2", "--wyh", "x", "--why", "y", code=2)
+
+
 def test_a_workbook_is_traced_without_being_loaded(config: Shell, workbook: Path) -> None:
     row = row_of(workbook, "StabilityConfiguration", "learning_rate")
     traced = config.json("trace", RATE, "--workbook", workbook)

@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from mr_platform.errors import CorruptPartition, DataError, MissingPartition, UsageError
+from mr_platform.errors import ConflictError, CorruptPartition, DataError, MissingPartition, UsageError
 from mr_platform.lake.layout import Partition, parse_path, partition_path
 from mr_platform.lake.store import Lake
 
@@ -224,3 +225,25 @@ def test_a_full_disk_keeps_the_old_object(lake: Lake) -> None:
     assert os.waitstatus_to_exitcode(status) == 0
     assert lake.read(TABLE, DAY)["v"].to_pylist() == [1, 2, 3]
     assert list(lake.path(TABLE, DAY).parent.glob(".*.scratch")) == []
+
+
+def test_a_new_document_is_written_once_and_never_replaced(lake: Lake) -> None:
+    lake.create_object("parameters/versions/1.json", b"first")
+    for again in (b"first", b"second"):
+        with pytest.raises(ConflictError, match="the document is new"):
+            lake.create_object("parameters/versions/1.json", again)
+    assert lake.get_object("parameters/versions/1.json") == b"first"
+
+
+def test_of_many_who_create_one_document_exactly_one_succeeds(lake: Lake) -> None:
+    def create(writer: int) -> bool:
+        try:
+            lake.create_object("parameters/versions/1.json", str(writer).encode())
+        except ConflictError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(create, range(8)))
+    assert found.count(True) == 1
+    assert lake.get_object("parameters/versions/1.json") == str(found.index(True)).encode()
