@@ -11,12 +11,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from assets.graph import Stage
+from assets.graph import INGESTED, Stage, rectangles
+from assets.partitions import partition_symbols
 from assets.session import Opened, opened
 from mr_platform import logs
 from mr_platform.errors import MissingPartition, MrError
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
+
+# the source profile of what mr migrate moves
+MOVED = "heavydb"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,8 +54,12 @@ def finish(work: Any, home: Path, *, as_json: bool) -> int:
 
 def _run(options: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
     with opened(options.home) as at:
-        partitions = chosen(at.lake, options.symbol, options.first, options.last)
         at.graph.on_stage = tell
+        waiting = without_core(at.lake, options.symbol, options.first, options.last)
+        if waiting:
+            covers = [one.tags for one in rectangles(waiting, partition_symbols(at.environment))]
+            at.graph.stage("core of what was moved", "backfill", INGESTED, covers)
+        partitions = chosen(at.lake, options.symbol, options.first, options.last)
         at.graph.run_all(at.lake, partitions)
         document = {
             "home": str(at.home.root),
@@ -81,6 +89,20 @@ def chosen(lake: Lake, symbols: Sequence[str], first: date, last: date) -> list[
             remedy="ingest some first: mr ingest PROFILE PATH...",
         )
     return found
+
+
+def without_core(lake: Lake, symbols: Sequence[str], first: date, last: date) -> list[Partition]:
+    """Symbol-days that were moved into raw from another database and whose core is not made from that, sorted.
+
+    Files get their core when they are ingested; what is moved gets it here.
+    """
+    moved = [
+        partition
+        for partition in lake.partitions("raw/option_chain", source=MOVED)
+        if first <= partition.trade_date <= last and (not symbols or partition.symbol in symbols)
+    ]
+    cores = {partition: lake.describe("core/option_chain", partition) for partition in moved}
+    return [p for p, core in cores.items() if core is None or core.metadata.get("profile") != MOVED]
 
 
 def tell(stage: Stage) -> None:

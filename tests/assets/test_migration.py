@@ -166,6 +166,16 @@ def test_what_is_found_different_blocks_what_comes_after(
     assert not result.success
 
 
+def test_materialised_again_a_partition_is_proven_again(server: StandIn, run: Run) -> None:
+    run(PLAN)
+    assert run(MIGRATED, tags=RANGE).success
+    assert checks(run(MIGRATED, partition="NIFTY|2025-02-13"))["verified"].passed
+    server.database.rewrite(TABLE, lambda rows: rows.slice(1))
+    later = checks(run(MIGRATED, partition="NIFTY|2025-02-13"))["verified"]
+    assert not later.passed
+    assert "row_count" in later.metadata["unproven"].value["NIFTY|2025-02-13"]
+
+
 def test_without_a_server_the_run_names_the_variables(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HOST", "USER", "PASSWORD"):
         monkeypatch.delenv(f"MR_HEAVYDB_{name}", raising=False)
@@ -244,3 +254,20 @@ def test_a_table_of_rows_is_markdown_and_keeps_to_its_cells() -> None:
     rows = [{"a": 1, "b": "x|y"}, {"a": 2, "b": ""}]
     assert markdown_table(rows) == "| a | b |\n|---|---|\n| 1 | x/y |\n| 2 |  |"
     assert markdown_table([]) == ""
+
+
+def test_what_was_moved_waits_for_its_core_until_core_is_made_from_it(lake: Lake) -> None:
+    from assets.backfill import without_core
+
+    days = [Partition("NIFTY", day) for day in DAYS]
+    rows = pa.table({"x": [1]})
+    for day in days:
+        lake.publish("raw/option_chain", day, rows, source="heavydb")
+    lake.publish("raw/option_chain", Partition("BANKNIFTY", DAYS[0]), rows, source="platform_chain")
+    everything = ([], date.min, date.max)
+    assert without_core(lake, *everything) == days
+    assert without_core(lake, ["NIFTY"], DAYS[1], date.max) == days[1:]
+    # a core that was made from an export of the same day is made again, now that the table itself is there
+    lake.publish("core/option_chain", days[0], rows, metadata={"profile": "platform_chain"})
+    lake.publish("core/option_chain", days[1], rows, metadata={"profile": "heavydb"})
+    assert without_core(lake, *everything) == days[:1]
