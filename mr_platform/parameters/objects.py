@@ -41,6 +41,7 @@ from mr_platform.parameters.labels import LabelParameters
 from mr_platform.parameters.learning import LearningParameters
 from mr_platform.parameters.master_integration import MasterIntegrationParameters
 from mr_platform.parameters.oi_price_action import OiPriceActionParameters
+from mr_platform.parameters.output import OutputParameters
 from mr_platform.parameters.regimes import (
     DailyParameters,
     HistoryParameters,
@@ -57,6 +58,11 @@ from mr_platform.parameters.resolution import ParameterSet, default_set
 from mr_platform.parameters.support_resistance import SupportResistanceParameters
 from mr_platform.parameters.triple_straddle import TripleStraddleParameters
 from mr_platform.parameters.workbook_regimes import WorkbookParameters
+from mr_platform.parameters.workbook_stability import (
+    NoiseFilterParameters,
+    StabilityParameters,
+    WorkbookTransitionParameters,
+)
 
 T = TypeVar("T")
 
@@ -85,6 +91,10 @@ KINDS: tuple[type, ...] = (
     HistoryParameters,
     PositionParameters,
     LearningParameters,
+    StabilityParameters,
+    NoiseFilterParameters,
+    WorkbookTransitionParameters,
+    OutputParameters,
 )
 """Every object with a name."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from mr_platform.parameters.declaration import Consumer, Parameter
@@ -55,3 +56,8 @@ def floats(length: int) -> Kind:
 def ints(length: int) -> Kind:
     """So many whole numbers."""
     return ListOf(INT, length=length)
+
+
+def carried(rows: tuple[Parameter, ...], object_name: str) -> tuple[Parameter, ...]:
+    """The rows of a sheet that one object carries: each fills the field of its own name, unless it fills another."""
+    return tuple(row if row.field else replace(row, field=f"{object_name}.{row.name}") for row in rows)

@@ -6,6 +6,7 @@ from functools import partial
 
 from mr_platform.parameters.declaration import Declarations, Parameter
 from mr_platform.parameters.declarations.consumers import COST_SENSITIVITY, HEALTH, NOISE_FILTER, REGIME_FORMATION
+from mr_platform.parameters.declarations.filling import carried
 from mr_platform.parameters.declarations.layouts import OFF, ON, bounded_sheet, titled_sheet
 from mr_platform.parameters.values import BOOL, FLOAT, INT, Choice
 
@@ -69,4 +70,4 @@ _SHEETS = (
 
 def declarations() -> Declarations:
     """Of NoiseFiltering and RiskControls."""
-    return Declarations(parameters=_NOISE + _RISK, sheets=_SHEETS)
+    return Declarations(parameters=carried(_NOISE, "noise_filter") + _RISK, sheets=_SHEETS)

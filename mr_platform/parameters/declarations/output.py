@@ -6,6 +6,7 @@ from functools import partial
 
 from mr_platform.parameters.declaration import Declarations, Parameter, RecordTable, TableColumn, TableShape
 from mr_platform.parameters.declarations.consumers import EXPORTING, STREAM
+from mr_platform.parameters.declarations.filling import carried
 from mr_platform.parameters.declarations.layouts import ON, record_sheet
 from mr_platform.parameters.values import BOOL, INT, TEXT, Choice, Pattern
 
@@ -71,6 +72,7 @@ _COLUMNS = RecordTable(
     ),
     consumer=EXPORTING,
     description="columns of the result file in order",
+    field="output.columns",
 )
 
 _row = partial(Parameter, "OutputFormat", section=_OPTIONS)
@@ -97,4 +99,4 @@ _SHEETS = (
 
 def declarations() -> Declarations:
     """Of OutputFormat."""
-    return Declarations(parameters=_WRITING, tables=(_COLUMNS,), sheets=_SHEETS)
+    return Declarations(parameters=carried(_WRITING, "output"), tables=(_COLUMNS,), sheets=_SHEETS)

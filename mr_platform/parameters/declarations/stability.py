@@ -15,6 +15,7 @@ from mr_platform.parameters.declarations.consumers import (
     RETRAINING,
     TIMEFRAME_CONSENSUS,
 )
+from mr_platform.parameters.declarations.filling import carried
 from mr_platform.parameters.declarations.layouts import ON, bounded_sheet, titled_sheet
 from mr_platform.parameters.values import BOOL, FLOAT, INT, Choice
 
@@ -106,4 +107,4 @@ _SHEETS = (
 
 def declarations() -> Declarations:
     """Of StabilityConfiguration and RegimeStability."""
-    return Declarations(parameters=_STABILITY + _SCORING, sheets=_SHEETS)
+    return Declarations(parameters=carried(_STABILITY, "stability") + _SCORING, sheets=_SHEETS)

@@ -6,6 +6,7 @@ from functools import partial
 
 from mr_platform.parameters.declaration import Declarations, Parameter, RecordTable, TableColumn
 from mr_platform.parameters.declarations.consumers import ANSWERS, HEALTH, REGIME_TRANSITIONS
+from mr_platform.parameters.declarations.filling import carried
 from mr_platform.parameters.declarations.layouts import OFF, ON, bounded_sheet, record_sheet, undescribed
 from mr_platform.parameters.expressions import REGIME_PATTERN
 from mr_platform.parameters.values import BOOL, FLOAT, INT, TEXT, Choice
@@ -102,6 +103,7 @@ _RULES = RecordTable(
     ),
     consumer=REGIME_TRANSITIONS,
     description="which regimes may follow which, and what a transition needs",
+    field="workbook_transitions.rules",
 )
 # fmt: on
 
@@ -113,4 +115,4 @@ _SHEETS = (
 
 def declarations() -> Declarations:
     """Of TransitionManagement and TransitionRules."""
-    return Declarations(parameters=_MANAGEMENT, tables=(_RULES,), sheets=_SHEETS)
+    return Declarations(parameters=carried(_MANAGEMENT, "workbook_transitions"), tables=(_RULES,), sheets=_SHEETS)
