@@ -29,7 +29,7 @@ from mr_platform.warehouse import (
     warehouse_file,
 )
 from schemas.labels import LABELS_NOWCAST
-from schemas.migration import MIGRATION_LEDGER
+from schemas.migration import MIGRATION_LEDGER, MIGRATION_STATES
 from schemas.tables import (
     ADAPTIVE_LEARNING_WEIGHTS,
     COMPONENT_ANALYSIS_RESULTS,
@@ -120,6 +120,27 @@ def fill(lake: Lake) -> None:
         ),
     }
     lake.publish(ML_MODEL_METADATA.name, Partition("ALL", DAY), rows_of(ML_MODEL_METADATA, [model]))
+    lake.publish(MIGRATION_LEDGER.name, Partition("NIFTY", DAY), rows_of(MIGRATION_LEDGER, ledger_rows()))
+
+
+def ledger_rows() -> list[dict[str, object]]:
+    """A table in the middle of its migration: a partition in every state, two of them verified."""
+    states = (*MIGRATION_STATES, "verified")
+    return [
+        {
+            "table_name": "nifty_option_chain",
+            "partition_key": f"NIFTY|2026-11-{2 + at:02d}",
+            "symbol": "NIFTY",
+            "trade_date": date(2026, 11, 2 + at),
+            "state": state,
+            "source_rows": 100,
+            "lake_rows": 100 if state in ("transferred", "verified", "mismatched") else None,
+            "attempts": 0 if state == "pending" else 1,
+            "reason": "",
+            "updated_ts": at_minute,
+        }
+        for at, (state, at_minute) in enumerate(zip(states, (at(minute) for minute in range(8)), strict=True))
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +154,7 @@ def built(tmp_path_factory) -> Path:
         "mart_component_performance": 1,
         "mart_data_quality": 1,
         "mart_intraday_latency": 1,
-        "mart_migration_progress": 0,
+        "mart_migration_progress": 1,
         "mart_model_performance": 4,
         "mart_regime_daily": 3,
         "mart_regime_transitions": 3,
@@ -214,6 +235,23 @@ def test_quality_and_latency_of_the_session(built):
         "SELECT bars, measured_bars, p50_ms, worst_ms, round(within_budget_share, 4), no_signal_bars "
         "FROM marts.mart_intraday_latency",
     ) == [(6, 6, 25.0, 900.0, 0.8333, 1)]
+
+
+def test_every_state_of_the_migration_is_counted_and_only_what_is_proven_counts_as_done(built):
+    assert ask(
+        built,
+        "SELECT partitions, pending, transferring, transferred, verified, mismatched, suspended, unverifiable, "
+        "verified_share, source_rows, verified_rows, attempts, first_unverified_date, "
+        "strftime(timezone('Asia/Kolkata', last_updated), '%H:%M') FROM marts.mart_migration_progress",
+    ) == [(8, 1, 1, 1, 2, 1, 1, 1, 0.25, 800, 200, 7, date(2026, 11, 2), "09:22")]
+
+
+@pytest.mark.slow
+def test_a_verified_partition_with_other_rows_than_its_source_fails_the_build(tmp_path, lake):
+    wrong = [row | {"lake_rows": 99} if row["state"] == "verified" else row for row in ledger_rows()]
+    lake.publish(MIGRATION_LEDGER.name, NIFTY, rows_of(MIGRATION_LEDGER, wrong))
+    with pytest.raises(DataError, match="migrated_rows_are_the_sources"):
+        build_marts(lake.root, warehouse_file(tmp_path), select="stg_migration_ledger migrated_rows_are_the_sources")
 
 
 def test_an_open_reader_does_not_block_a_rebuild_and_keeps_what_it_read(tmp_path):
