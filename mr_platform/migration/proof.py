@@ -158,13 +158,14 @@ def _source_side(
         # the session answers one question at a time
         wait([answer])
     found = stored.result()
+    proof.pulled_twice = again is not None
     if found.read is None:
         return before
     if again is None and not proof.failed and found.read.repeated_keys:
         again = _pull_again(sides, proof, before)
+        proof.pulled_twice = again is not None
     _compare_measures(sides, proof, found.read, answer.result()[0])
     _compare_pull(proof, found.read, again)
-    proof.pulled_twice = again is not None
     return before
 
 
