@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -67,7 +68,7 @@ class TableContract:
     profile: str
     columns: tuple[ColumnContract, ...]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over table, symbol, profile and columns."""
         body = {key: value for key, value in self.document().items() if key != "digest"}
