@@ -58,7 +58,7 @@ def parameter_assets() -> list[dg.AssetsDefinition]:
                     allow_retries=False,
                 ) from error
             if loaded.parameter_set.faults:
-                raise _refused(loaded)
+                raise _refused(loaded, path.name)
         return _result(opened, loaded)
 
     return [active_set]
@@ -88,12 +88,12 @@ def parameter_sensor(job: AssetJob) -> dg.SensorDefinition:
     return parameters_changed
 
 
-def _refused(loaded: "Loaded") -> dg.Failure:
+def _refused(loaded: "Loaded", source: str) -> dg.Failure:
     """The failure that names every fault of a workbook."""
     faults = loaded.parameter_set.faults
     first = faults[0]
     return dg.Failure(
-        description=f"{loaded.source} has {len(faults)} faults, the set before it stays; "
+        description=f"{source} has {len(faults)} faults, the set before it stays; "
         f"first: {first.where}: {first.value} ({first.rule})",
         metadata={"faults": len(faults), "every fault": _table(faults)},
         # the workbook will be as wrong on a second attempt

@@ -126,11 +126,12 @@ def load(
 ) -> None:
     """Make a workbook the set in force: shows what would change, and with --yes publishes it as a new version."""
     from mr_platform.commands import reports
-    from mr_platform.parameters import versions
+    from mr_platform.parameters import loading, versions
     from mr_platform.parameters.difference import difference
 
-    found = _read_file(file, home)
     lake = open_lake(home)
+    looked = loading.look(lake, file, os.environ, cache=_cache(home))
+    found = looked.parameter_set
     if found.faults:
         document = reports.check_document(file, found)
         _print_json(document) if as_json else reports.print_check(document)
@@ -148,7 +149,7 @@ def load(
         when=_now(),
         why=why,
         source=file.name,
-        source_digest=found.digest,
+        source_digest=looked.said,
         expected=_expected(lake, expect),
     )
     _show_version(version, unchanged=before is not None and version.number == before.number, as_json=as_json)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mr_platform.errors import UsageError
+from mr_platform.features.catalogue import catalogue
 from mr_platform.parameters.declaration import Parameter
 from mr_platform.parameters.expressions import EXPRESSION
 from mr_platform.parameters.findings import Finding, finding
@@ -49,6 +50,7 @@ def check_document(file: Path, found: ParameterSet) -> dict[str, Any]:
         "read": len(fate.read),
         "shown": len(fate.shown),
         "unsteered": list(fate.unsteered),
+        "features_without_parameters": [feature.name for feature in catalogue() if not feature.parameters],
     }
 
 
@@ -80,7 +82,8 @@ def print_check(document: dict[str, Any]) -> None:
     for name, count in document["planned_by_consumer"].items():
         _say(f"  {name}: {count}")
     _say(f"dead: {', '.join(document['dead']) or 'none'}")
-    _say(f"read by code and steered by no parameter: {', '.join(document['unsteered']) or 'none'}")
+    _say(f"fields that code reads and nothing steers: {', '.join(document['unsteered']) or 'none'}")
+    _say(f"features whose definition has no parameter: {len(document['features_without_parameters'])}")
 
 
 def values(found: ParameterSet, sheet: str | None) -> list[dict[str, Any]]:

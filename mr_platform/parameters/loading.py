@@ -9,17 +9,21 @@ from pathlib import Path
 
 from mr_platform.lake.store import Lake
 from mr_platform.parameters import versions
-from mr_platform.parameters.resolution import ParameterSet, resolve
+from mr_platform.parameters.resolution import ParameterSet, completed, resolve
 from mr_platform.parameters.validation import validated
 from mr_platform.parameters.workbook import read_workbook
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A set read from ``source`` (the file's name) and the version it became; None where it has faults or was known."""
+    """What came of a file.
+
+    ``parameter_set`` as it would be in force, ``said`` the digest of what the file alone says, ``version`` it became:
+    None where it has faults, was taken up before or was only looked at.
+    """
 
     parameter_set: ParameterSet
-    source: str
+    said: str
     version: versions.Version | None = None
 
 
@@ -28,11 +32,15 @@ def read_set(path: Path, environment: Mapping[str, str], *, cache: Path | None =
 
     ``cache``: folder for parsed workbooks, so that the same bytes are parsed once.
     """
-    if path.suffix.lower() in (".yaml", ".yml"):
-        from mr_platform.parameters.interchange import read_yaml
+    return validated(_resolved(path, environment, cache))
 
-        return validated(read_yaml(path, environment))
-    return validated(resolve(read_workbook(path, cache=cache), environment))
+
+def look(lake: Lake, path: Path, environment: Mapping[str, str], *, cache: Path | None = None) -> Loaded:
+    """The set that would be in force with the file loaded; of other kinds of workbook the active set speaks on."""
+    found = _resolved(path, environment, cache)
+    before = versions.latest(lake)
+    present = versions.active(lake) if before is None else versions.read_with_origins(lake, before)
+    return Loaded(validated(completed(found, present)), found.digest)
 
 
 def load(
@@ -46,21 +54,21 @@ def load(
     expected: str | None = None,
     cache: Path | None = None,
 ) -> Loaded:
-    """Read, judge and publish a workbook. A set with faults is returned without a version, and nothing is published."""
-    found = read_set(path, environment, cache=cache)
-    if found.faults:
-        return Loaded(found, path.name)
+    """Read, judge and publish a file. A set with faults is returned without a version, and nothing is published."""
+    found = look(lake, path, environment, cache=cache)
+    if found.parameter_set.faults:
+        return found
     version = versions.publish(
         lake,
-        found,
+        found.parameter_set,
         who=who,
         when=when,
         why=why,
         source=path.name,
-        source_digest=found.digest,
+        source_digest=found.said,
         expected=expected,
     )
-    return Loaded(found, path.name, version)
+    return Loaded(found.parameter_set, found.said, version)
 
 
 def take_up(
@@ -76,8 +84,17 @@ def take_up(
 
     A workbook is taken up once: what was changed by hand since then stands until the file says something new.
     """
-    found = read_set(path, environment, cache=cache)
-    sources = [version.source_digest for version in versions.history(lake) if version.source_digest]
-    if found.faults or (sources and sources[-1] == found.digest):
-        return Loaded(found, path.name)
-    return load(lake, path, environment, who=who, when=when, why=f"{path.name} says something new", cache=cache)
+    found = look(lake, path, environment, cache=cache)
+    loaded = [version.source_digest for version in versions.history(lake) if version.source == path.name]
+    if found.parameter_set.faults or (loaded and loaded[-1] == found.said):
+        return found
+    why = f"{path.name} says something new"
+    return load(lake, path, environment, who=who, when=when, why=why, cache=cache)
+
+
+def _resolved(path: Path, environment: Mapping[str, str], cache: Path | None) -> ParameterSet:
+    if path.suffix.lower() in (".yaml", ".yml"):
+        from mr_platform.parameters.interchange import read_yaml
+
+        return read_yaml(path, environment)
+    return resolve(read_workbook(path, cache=cache), environment)

@@ -10,7 +10,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -53,7 +53,7 @@ class ParameterSet:
     records of each table, by (sheet, title): declared ones first, then the others in ascending order, so that the
     order of rows in a file says nothing. A set with ``faults`` is never published. ``remarks`` are cells in an unusual
     form, ``contradictions`` descriptions in a workbook that its declarations overrule, ``counts`` cells by what
-    they are.
+    they are, ``kinds`` the kinds of workbook (strategy, portfolio, ...) that spoke.
     """
 
     resolved: Mapping[str, Resolved]
@@ -64,6 +64,7 @@ class ParameterSet:
     remarks: tuple[Finding, ...] = ()
     contradictions: tuple[Finding, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    kinds: frozenset[str] = frozenset()
 
     @cached_property
     def values(self) -> Mapping[str, Value | None]:
@@ -192,6 +193,7 @@ class _Resolver:
             remarks=tuple(self.said.remarks),
             contradictions=tuple(self.said.contradictions),
             counts=dict(self.said.counts),
+            kinds=self.said.kinds,
         )
 
     def _records(self, table: RecordTable) -> tuple[str, ...]:
@@ -289,6 +291,22 @@ def replaced(present: ParameterSet, changes: Mapping[str, Resolved]) -> Paramete
     """``present`` with some values exchanged; findings of the old one stay behind."""
     resolved = MappingProxyType({**present.resolved, **changes})
     return ParameterSet(resolved, present.keys, present.declared)
+
+
+def completed(found: ParameterSet, present: ParameterSet) -> ParameterSet:
+    """``found`` with what ``present`` says of the other kinds of workbook.
+
+    A portfolio's workbook says nothing of the strategy: loading it leaves the strategy as it is.
+    """
+    if not found.kinds:
+        return found
+    known = found.declared
+    others = {name for name, shape in known.sheets.items() if shape.workbook not in found.kinds}
+    keys = {name: present.keys[name] if name[0] in others else kept for name, kept in found.keys.items()}
+    prefixes = tuple(f"{sheet}." for sheet in others)
+    resolved = {name: one for name, one in found.resolved.items() if not name.startswith(prefixes)}
+    resolved |= {name: one for name, one in present.resolved.items() if name.startswith(prefixes)}
+    return replace(found, resolved=MappingProxyType(resolved), keys=MappingProxyType(keys))
 
 
 def _ordered(met: Sequence[str], declared: Mapping[str, object]) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ class Said:
     ``keys``: keys of the records met, by (sheet, title). ``counts``: cells by what they are, ``sheets``,
     ``parameters`` (rows on sheets of parameters) and ``records`` (rows of any table) met. ``remarks``: cells that were
     read, and stand there in an unusual form. ``contradictions``: descriptions beside a value that do not agree with its
-    declaration.
+    declaration. ``kinds`` of workbook (strategy, portfolio, ...) whose sheets were met.
     """
 
     values: dict[str, tuple[Value | None, str]] = field(default_factory=dict)
@@ -38,12 +38,13 @@ class Said:
     remarks: list[Finding] = field(default_factory=list)
     contradictions: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    kinds: frozenset[str] = frozenset()
 
 
 def read_sheets(workbook: Workbook, registry: Registry, *, name: str) -> Said:
     """Read every sheet by its declared shape. ``name`` stands for the workbook in every place."""
-    said = Said()
-    kinds = {registry.sheets[sheet].workbook for sheet in workbook.sheets if sheet in registry.sheets}
+    kinds = frozenset(registry.sheets[sheet].workbook for sheet in workbook.sheets if sheet in registry.sheets)
+    said = Said(kinds=kinds)
     for sheet, cells in workbook.sheets.items():
         shape = registry.sheets.get(sheet)
         if shape is None:

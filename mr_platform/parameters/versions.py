@@ -61,7 +61,9 @@ def publish(
     source_digest: str = "",
     expected: str | None = None,
 ) -> Version:
-    """Make a set the active one. A set that says what the active one says adds no version: the present one is returned.
+    """Make a set the active one.
+
+    One that says what the active one says, from no new source, adds no version: the present one is returned.
 
     ``expected``: digest of the active set that the caller looked at ("" for none); ConflictError where another is
     active by now. DataError where the set has faults, UsageError without a name or a reason.
