@@ -17,7 +17,7 @@ from time import perf_counter
 
 import pyarrow as pa
 
-from mr_platform.errors import ConflictError, MrError, SourceError
+from mr_platform.errors import ConflictError, DataError, MrError, SourceError
 from mr_platform.lake.store import Lake
 from mr_platform.migration.contract import TableContract
 from mr_platform.migration.ledger import PENDING, TRANSFERRING, Entry, Ledger
@@ -118,7 +118,7 @@ class Reader(threading.Thread):
         self._stopped.set()
         while self.is_alive() or not self._queue.empty():
             with suppress(queue.Empty):
-                _let_go(self._queue.get(timeout=0.05))
+                self._let_go(self._queue.get(timeout=0.05))
 
     def run(self) -> None:
         """The thread's body."""
@@ -165,18 +165,19 @@ class Reader(threading.Thread):
             with suppress(queue.Full):
                 self._queue.put(item, timeout=0.1)
                 return True
-        _let_go(item)
+        self._let_go(item)
         return False
+
+    def _let_go(self, item: Item) -> None:
+        """Back to pending, where the ledger can be written; else the next run takes it up all the same."""
+        if isinstance(item, Claimed):
+            with item.claim, suppress(DataError, OSError):
+                self._ledger.move(item.entry, PENDING, now=self._time(), reason=item.entry.reason)
 
 
 def file_name(contract: TableContract) -> str:
     """What stands in ``_file`` of a migrated row: the place it comes from."""
     return f"heavydb:{contract.table}"
-
-
-def _let_go(item: Item) -> None:
-    if isinstance(item, Claimed):
-        item.claim.close()
 
 
 def _is_lost(db: HeavyDb) -> bool:

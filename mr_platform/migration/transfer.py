@@ -166,16 +166,27 @@ def _process(
     now: datetime,
     started: float,
 ) -> None:
+    def tell(said: Step | MrError | None) -> None:
+        try:
+            pipe.send(said)
+        except BrokenPipeError as error:
+            raise _Orphaned from error
+
     logs.configure()
     end: MrError | None = None
     try:
-        work(settings, Lake(root), jobs, limits=limits, time=_clock(now, started), tell=pipe.send)
-    except MrError as error:
-        end = error
-    except BrokenPipeError:
-        # the parent is gone: what was under way is taken up by the next run
+        try:
+            work(settings, Lake(root), jobs, limits=limits, time=_clock(now, started), tell=tell)
+        except MrError as error:
+            end = error
+        tell(end)
+    except _Orphaned:
+        # what was under way is taken up by the next run
         return
-    pipe.send(end)
+
+
+class _Orphaned(Exception):
+    """The parent process is gone: nobody hears, and nobody would end this worker."""
 
 
 def _killed(process: SpawnProcess) -> DataError:

@@ -72,6 +72,8 @@ def work(
         reader.start()
         try:
             _Writer(ledger, reader.take, limits=limits, time=time, tell=tell).write()
+        except OSError as error:
+            raise _unwritable(error, lake) from error
         finally:
             reader.stop()
         remaining = [job for job in remaining if _is_left(ledger, job)]
@@ -125,10 +127,11 @@ class _Writer:
                     self._tell(Step(entry.table, entry.partition, TRANSFERRING, rows.num_rows, rows.nbytes))
                 if isinstance(item, Read):
                     self._publish(claimed, item.facts, spool, digest)
-            except DataError as error:
+            except (DataError, OSError) as error:
                 # the disk is full, or the lake is somebody else's: no other partition would fare better
-                self._move_back(entry, error, failures=entry.failures)
-                raise
+                told = error if isinstance(error, DataError) else _unwritable(error, lake)
+                self._move_back(entry, told, failures=entry.failures)
+                raise told from error
         if isinstance(item, Failed):
             self._fail(entry, item)
         elif isinstance(item, Over) and item.error is not None:
@@ -165,10 +168,19 @@ class _Writer:
         _log.warning("not moved", extra={"fields": {"partition": str(entry.partition), "state": state, "why": error}})
         try:
             self._ledger.move(entry, state, now=self._time(), reason=str(error), failed=failures)
-        except DataError as second:
+        except (DataError, OSError) as second:
             # it stays transferring without a holder, which the next run takes up; the first error is the one to tell
             _log.error("the ledger cannot be written", extra={"fields": {"why": second}})
         self._tell(Step(entry.table, entry.partition, state, 0, reason=str(error)))
+
+
+def _unwritable(error: OSError, lake: Lake) -> DataError:
+    return DataError(
+        rule="the lake can be written while partitions are moved",
+        value=error,
+        place=str(lake.root),
+        remedy="free space or mend the permissions, then run again; what was published stands",
+    )
 
 
 def raw_schema(contract: TableContract) -> pa.Schema:

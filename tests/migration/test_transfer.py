@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from chain_rows import DAYS, NOW, TABLE, chain, contract, server
 
-from mr_platform.errors import DataError, SourceError
+from mr_platform.errors import CorruptPartition, DataError, SourceError
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 from mr_platform.market.simulator.generator import default_sessions, generate_sessions
@@ -24,7 +24,7 @@ from mr_platform.market.simulator.parameters import load_embedded_market
 from mr_platform.migration.ledger import Entry, Ledger
 from mr_platform.migration.plan import plan
 from mr_platform.migration.progress import Progress
-from mr_platform.migration.pull import ChunkBounds
+from mr_platform.migration.pull import ChunkBounds, SourceFacts, pull
 from mr_platform.migration.rowdigest import row_digest
 from mr_platform.migration.standin.faults import Fault
 from mr_platform.migration.standin.market import chain_columns
@@ -278,6 +278,42 @@ def test_a_wrong_password_stops_the_run_and_is_not_told(source, lake, capfd):
     assert states(ledger) == ["pending"] * 3
     told = "".join((str(stopped.value), *capfd.readouterr(), *(entry.reason for entry in ledger.entries())))
     assert "correct horse" not in told
+
+
+def test_a_lake_that_cannot_be_written_stops_the_run_and_charges_no_partition(source, lake):
+    ledger = planned(source, lake)
+    (lake.root / "raw").write_bytes(b"a file where the folder should be")
+    with pytest.raises(DataError, match="the lake can be written while partitions are moved"):
+        transfer(source.settings, lake, ledger, now=NOW)
+    assert states(ledger) == ["pending"] * 3
+    assert [entry.failures for entry in ledger.entries()] == [0, 0, 0]
+    assert "the lake can be written" in ledger.entry(TABLE, DAYS[0]).reason
+    (lake.root / "raw").unlink()
+    assert transfer(source.settings, lake, ledger, now=NOW).left == 0
+
+
+def test_a_damaged_record_stops_the_run_with_its_place_and_what_was_begun_is_finished(source, lake):
+    ledger = planned(source, lake)
+    entries = ledger.entries()
+    path = lake.root / entries[1].name
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"pending", b"pendinh"))
+    with pytest.raises(CorruptPartition, match=r"2022-11-07\.json"):
+        transfer(source.settings, lake, ledger, entries=entries, now=NOW)
+    path.write_bytes(whole)
+    assert states(ledger) == ["transferred", "pending", "pending"]
+
+
+def test_rows_without_rowids_are_refused():
+    class Nameless:
+        """A server whose rows have no rowid."""
+
+        def rows(self, sql: str) -> list[tuple]:
+            raise AssertionError(sql)
+
+    with pytest.raises(SourceError, match="60 rows without a rowid"):
+        list(pull(Nameless(), contract(), DAYS[0], SourceFacts(60, None, None, ())))
+    assert list(pull(Nameless(), contract(), DAYS[0], SourceFacts(0, None, None, ()))) == []
 
 
 def test_a_day_without_rows_is_an_empty_object(source, lake):

@@ -125,7 +125,7 @@ def check_end(lake: Lake, ledger: Ledger) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kills", "memory"), [(5, 1 << 24), (3, 10_000)], ids=["in memory", "laid aside"])
+@pytest.mark.parametrize(("kills", "memory"), [(4, 1 << 24), (2, 10_000)], ids=["in memory", "laid aside"])
 def test_killed_at_random_moments_it_loses_nothing_and_finishes(source, script, lake, kills, memory):
     ledger = planned(source, lake)
     moments = random.Random(memory)
