@@ -30,7 +30,8 @@ _MOST_LIKENED = 200
 class Difference:
     """One cell on ``both`` sides, or one row on the ``source`` or ``lake`` side alone (``column`` is then "").
 
-    ``rowid`` of the source's row, None where the lake alone has it. Values as `shown`.
+    ``rowid`` of the row at the source, or for a row of the lake alone the one that it carries, where it carries one.
+    Values as `shown`.
     """
 
     rowid: int | None
@@ -56,14 +57,14 @@ def locate(
     """Rows and cells in which the two sides differ.
 
     ``source`` and ``lake`` read their side anew at each call, chunk by chunk, in the same columns; source chunks have
-    a last column ``rowid``. Memory: 24 bytes a row, and the differing rows.
+    a last column ``rowid``, lake chunks may have one. Memory: 24 bytes a row, and the differing rows.
     """
     rowids: list[NDArray[np.int64]] = []
     theirs: list[NDArray[np.uint64]] = []
     for chunk in source():
         rowids.append(chunk.column("rowid").to_numpy())
-        theirs.append(row_fingerprints(chunk.drop_columns("rowid")))
-    ours = [row_fingerprints(chunk) for chunk in lake()]
+        theirs.append(row_fingerprints(_unnumbered(chunk)))
+    ours = [row_fingerprints(_unnumbered(chunk)) for chunk in lake()]
     source_marks, lake_marks = _stacked(theirs), _stacked(ours)
     only_source, only_lake = _unmatched(source_marks, lake_marks)
     wanted = np.sort(np.concatenate(rowids)[only_source[:MOST_ROWS]]) if len(only_source) else np.empty(0, np.int64)
@@ -145,15 +146,26 @@ def _plain(table: pa.Table) -> pa.Table:
 
 
 def _explain(left: pa.Table | None, right: pa.Table | None, key: list[str]) -> list[Difference]:
-    ids = left.column("rowid").to_pylist() if left is not None else []
-    rows = left.drop_columns("rowid") if left is not None else None
-    if rows is None or right is None:
-        return _missing(rows, range(len(ids)), ids, key) + _surplus(right, range(len(right or ())), key)
-    pairs, alone, rest = _pair(rows, right, key)
-    return _cells(rows, right, pairs, ids, key) + _missing(rows, alone, ids, key) + _surplus(right, rest, key)
+    ids, rows = _numbers(left), _unnumbered(left) if left is not None else None
+    numbers, held = _numbers(right), _unnumbered(right) if right is not None else None
+    if rows is None or held is None:
+        return _missing(rows, range(len(ids)), ids, key) + _surplus(held, range(len(numbers)), numbers, key)
+    pairs, alone, rest = _pair(rows, held, key)
+    cells = _cells(rows, held, pairs, ids, key)
+    return cells + _missing(rows, alone, ids, key) + _surplus(held, rest, numbers, key)
 
 
-def _missing(source: pa.Table | None, at: Iterable[int], ids: list[int], key: list[str]) -> list[Difference]:
+def _numbers(table: pa.Table | None) -> list[int | None]:
+    if table is None:
+        return []
+    return table.column("rowid").to_pylist() if "rowid" in table.column_names else [None] * table.num_rows
+
+
+def _unnumbered(table: pa.Table) -> pa.Table:
+    return table.drop_columns("rowid") if "rowid" in table.column_names else table
+
+
+def _missing(source: pa.Table | None, at: Iterable[int], ids: list[int | None], key: list[str]) -> list[Difference]:
     return [
         Difference(
             ids[i], "", "source", _row_text(source, i), None, f"row {_key_text(source, i, key)} is not in the lake"
@@ -162,9 +174,9 @@ def _missing(source: pa.Table | None, at: Iterable[int], ids: list[int], key: li
     ]
 
 
-def _surplus(lake: pa.Table | None, at: Iterable[int], key: list[str]) -> list[Difference]:
+def _surplus(lake: pa.Table | None, at: Iterable[int], ids: list[int | None], key: list[str]) -> list[Difference]:
     said = "row {} is in the lake alone".format
-    return [Difference(None, "", "lake", None, _row_text(lake, j), said(_key_text(lake, j, key))) for j in at]
+    return [Difference(ids[j], "", "lake", None, _row_text(lake, j), said(_key_text(lake, j, key))) for j in at]
 
 
 def _pair(left: pa.Table, right: pa.Table, key: list[str]) -> tuple[list[tuple[int, int]], list[int], list[int]]:
@@ -201,7 +213,7 @@ def _cell_marks(table: pa.Table) -> NDArray[np.uint64]:
 
 
 def _cells(
-    left: pa.Table, right: pa.Table, pairs: list[tuple[int, int]], ids: list[int], key: list[str]
+    left: pa.Table, right: pa.Table, pairs: list[tuple[int, int]], ids: list[int | None], key: list[str]
 ) -> list[Difference]:
     if not pairs:
         return []

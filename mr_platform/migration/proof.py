@@ -27,9 +27,9 @@ from mr_platform.migration.readback import (
     ROW_NUMBER,
     KeyCount,
     ReadBack,
-    batches,
     file_sha256,
     number_digest,
+    numbered,
     read_back,
 )
 from mr_platform.migration.reader import RAW
@@ -93,9 +93,8 @@ class Sides:
         return pull(self.pulling, self.contract, self.entry.partition.trade_date, facts, bounds=ChunkBounds(rows=rows))
 
     def stored(self) -> Iterator[pa.Table]:
-        """The lake's rows, without lineage."""
-        for batch in batches(self.path, self.contract):
-            yield pa.Table.from_batches([batch])
+        """The lake's rows with their row ids."""
+        return numbered(self.path, self.contract)
 
     def differences(self) -> Located:
         """Rows and cells in which the two sides differ now."""

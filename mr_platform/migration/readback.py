@@ -19,6 +19,7 @@ from mr_platform.migration.contract import TableContract
 from mr_platform.migration.differences import KEY
 from mr_platform.migration.measures import LakeMeasures
 from mr_platform.migration.rowdigest import RowDigest, describe_schema, row_fingerprints
+from mr_platform.sources.heavydb.schema import ROW_ID
 
 ROW_NUMBER = "_row"
 """The source's rowid in a migrated partition; beside it stands ``_file``, which says where the rows come from."""
@@ -73,6 +74,13 @@ def batches(path: Path, contract: TableContract) -> Iterator[pa.RecordBatch]:
     """The contract's columns in the file's order of rows, text in dictionaries; errors as for `read_back`."""
     with _opened(path, contract) as file:
         yield from file.iter_batches(_BATCH_ROWS, columns=contract.names, use_threads=False)
+
+
+def numbered(path: Path, contract: TableContract) -> Iterator[pa.Table]:
+    """As `batches`, with each row's ``rowid`` as the last column."""
+    with _opened(path, contract) as file:
+        for batch in file.iter_batches(_BATCH_ROWS, columns=[*contract.names, ROW_NUMBER], use_threads=False):
+            yield pa.Table.from_batches([batch]).rename_columns([*contract.names, ROW_ID])
 
 
 def stored_schema(contract: TableContract) -> pa.Schema:

@@ -81,6 +81,14 @@ def test_a_row_that_stands_twice_in_the_lake_is_named_once() -> None:
     assert '"ce_oi": "103"' in (one.lake_value or "")
 
 
+def test_a_row_of_the_lake_alone_is_named_by_the_row_id_that_it_carries() -> None:
+    ids = pa.array(range(700, 709), pa.int64())
+    source = table(ROWS).append_column("rowid", ids)
+    lake = table([*ROWS, ROWS[3]]).append_column("rowid", pa.array([*range(700, 709), 703], pa.int64()))
+    (one,) = locate(lambda: [source], lambda: [lake]).differences
+    assert (one.rowid, one.side) == (703, "lake")
+
+
 def test_two_swapped_cells_are_two_differences() -> None:
     swapped = changed(2, ce_oi=104)
     swapped[4] = (*swapped[4][:-1], 102)

@@ -21,6 +21,7 @@ from mr_platform.migration.checks import NAMES
 from mr_platform.migration.standin.changes import drop_row, flip_bit, set_value
 from mr_platform.migration.standin.faults import Fault
 from mr_platform.migration.verify import lot, verify
+from schemas.migration import MIGRATION_FAILURES
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,17 @@ def test_a_changed_cell_is_told_with_row_column_and_both_values(moved: Moved) ->
     held = moved.lake.read("raw/option_chain", moved.entry().partition, source="heavydb").column("ce_oi")
     assert [row["lake_value"] for row in rows] == [str(held[1].as_py()), str(held[13].as_py())]
     assert moved.entry().reason.startswith("second_pull: ce_oi of row")
+
+
+def test_the_failures_keep_to_their_schema_and_key(moved: Moved) -> None:
+    moved.server.faults.add(
+        Fault("change", times=10**6, change=lambda t: set_value(t, row=1, column="strike", value=7.0))
+    )
+    moved.verify(DAYS[0])
+    table = moved.lake.read("migration/failures", moved.entry().partition)
+    assert table.schema.equals(MIGRATION_FAILURES.arrow())
+    keys = [tuple(row[name] for name in MIGRATION_FAILURES.key) for row in table.to_pylist()]
+    assert len(set(keys)) == len(keys) >= 2
 
 
 def test_a_mismatched_partition_is_moved_again_and_then_verified_and_its_failures_are_gone(moved: Moved) -> None:
