@@ -212,7 +212,10 @@ def rules(
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
-    """The rules of the sheet ValidationRules on a published symbol-day: what each found, and where first."""
+    """The rules of the sheet ValidationRules on a published symbol-day: what each found, and where first.
+
+    Ends with 1 where a rule of severity ERROR or CRITICAL has hit.
+    """
     from mr_platform import stations
 
     partition = parse_partition(symbol, day)
@@ -221,6 +224,8 @@ def rules(
         _print_json(outcomes)
     else:
         _print_table(outcomes, title=f"ValidationRules on {partition}")
+    if any(one["status"] == "hit" and one["severity"] in ("ERROR", "CRITICAL") for one in outcomes):
+        raise typer.Exit(1)
 
 
 @app.command()

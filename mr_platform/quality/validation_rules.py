@@ -22,7 +22,7 @@ not done: results of a day are functions of its data, and stay what they are.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -394,12 +394,3 @@ QUANTITIES: Mapping[str, _Quantity] = {
         "count", _transitions, _limit("max_per_hour", "StabilityConfiguration.max_transitions_per_hour")
     ),
 }
-
-
-def severities(outcomes: Sequence[Outcome]) -> dict[str, int]:
-    """How many rules have hit, by severity."""
-    found: dict[str, int] = {}
-    for one in outcomes:
-        if one.status == "hit":
-            found[one.severity] = found.get(one.severity, 0) + 1
-    return found

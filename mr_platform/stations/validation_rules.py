@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from mr_platform.errors import MissingPartition
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 from mr_platform.market.sessions import nse_calendar
@@ -28,8 +29,15 @@ def validation_outcomes(
     """What each rule of the active set's ValidationRules found in a symbol-day.
 
     ``as_of`` (naive IST): what was still to come then is no gap. ``memory_mb``: peak memory of the process that
-    computed the day, known to its own run only.
+    computed the day, known to its own run only. MissingPartition where neither core nor regimes are published.
     """
+    if lake.describe(_CORE, partition) is None and lake.describe(MASTER, partition) is None:
+        raise MissingPartition(
+            rule="rules are evaluated on a published symbol-day",
+            value=str(partition),
+            place=str(lake.root),
+            remedy="ingest it, or materialise its regimes, first",
+        )
     session = nse_calendar().session(partition.trade_date)
     return evaluate(
         versions.active(lake),
