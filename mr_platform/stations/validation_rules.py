@@ -8,8 +8,8 @@ from mr_platform.errors import MissingPartition
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 from mr_platform.market.sessions import nse_calendar
-from mr_platform.parameters import versions
 from mr_platform.quality.validation_rules import Evidence, Outcome, evaluate
+from mr_platform.stations.parameters import active_set
 from mr_platform.stations.regimes import MASTER
 from mr_platform.stations.report import last_closed_minute
 
@@ -40,7 +40,7 @@ def validation_outcomes(
         )
     session = nse_calendar().session(partition.trade_date)
     return evaluate(
-        versions.active(lake),
+        active_set(lake),
         Evidence(
             session=session,
             until=None if as_of is None else last_closed_minute(session, as_of),

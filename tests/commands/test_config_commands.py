@@ -309,14 +309,14 @@ def test_an_override_is_seen_in_a_check_of_a_workbook_that_is_silent(
     assert (traced["value"], traced["origin"]) == (0.15, "environment")
 
 
-def test_reading_the_active_set_loads_no_workbook_library(tmp_path: Path) -> None:
-    """What a five-minute run does."""
+def test_a_five_minute_run_reads_its_parameters_without_any_workbook_library(config: Shell) -> None:
+    config("set", "triple_straddle.window", 30, "--why", "longer")
     script = (
-        "import sys; from pathlib import Path; from mr_platform.lake.store import Lake; "
-        "from mr_platform.parameters import versions; "
-        f"versions.active(Lake(Path({str(tmp_path)!r}))); "
-        "import mr_platform.stations; "
+        "import sys; from pathlib import Path; from mr_platform import stations; "
+        "from mr_platform.lake.store import Lake; from mr_platform.stations.parameters import in_force; "
+        "from mr_platform.parameters.triple_straddle import TripleStraddleParameters; "
+        f"print(in_force(Lake(Path({str(config.home / 'lake')!r})), TripleStraddleParameters).window); "
         "print([m for m in ('openpyxl', 'python_calamine') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.split("\n")[:2] == ["30", "[]"]
