@@ -50,6 +50,9 @@ TablesOption = Annotated[
 ]
 SinceOption = Annotated[str | None, typer.Option("--since", help="First trade date, YYYY-MM-DD.")]
 UntilOption = Annotated[str | None, typer.Option("--until", help="Last trade date, YYYY-MM-DD.")]
+SampleOption = Annotated[
+    float, typer.Option(help="Share of the partitions pulled a second time in full.", min=0.0, max=1.0)
+]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 
@@ -95,6 +98,7 @@ def run(
         int | None, typer.Option(help="At most so many rows in one pull; fewer spare the server.", min=1)
     ] = None,
     verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Prove each partition once it is moved.")] = True,
+    sample: SampleOption = 1.0,
     limit: Annotated[int | None, typer.Option(help="At most so many partitions.", min=1)] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Also those that are suspended or mismatched.")] = False,
     dry_run: DryRunOption = False,
@@ -121,6 +125,7 @@ def run(
             workers=workers,
             chunk_rows=chunk_rows,
             verify=verify,
+            sample=sample,
             retry=retry,
             now=_now,
             progress=progress,
@@ -135,6 +140,7 @@ def verify_command(
     since: SinceOption = None,
     until: UntilOption = None,
     limit: Annotated[int | None, typer.Option(help="At most so many partitions.", min=1)] = None,
+    sample: SampleOption = 1.0,
     again: Annotated[bool, typer.Option("--again", help="Also those that were proven before.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -149,7 +155,7 @@ def verify_command(
     )
     with _progress() as progress:
         proven = stations.verify_migrated(
-            open_lake(home), _settings(), chosen, again=again, now=_now(), progress=progress
+            open_lake(home), _settings(), chosen, again=again, sample=sample, now=_now(), progress=progress
         )
     _finish(proven, as_json=as_json, title="Verified")
 

@@ -69,15 +69,17 @@ def migrate(
     workers: int = 1,
     chunk_rows: int | None = None,
     verify: bool = True,
+    sample: float = 1.0,
     retry: bool = False,
     now: Callable[[], datetime],
     progress: Callable[[At], None] | None = None,
 ) -> list[Moved]:
     """Move what is chosen and not yet moved, then prove what is moved and not yet proven; what became of each.
 
-    ``chunk_rows``: at most so many rows in one pull, where the server should be spared. ``retry`` takes up suspended
-    and mismatched partitions as well. Errors: SourceError where the server is out of reach, DataError where the lake
-    cannot be written: the ledger then says where everything stands, and calling again goes on from there.
+    ``chunk_rows``: at most so many rows in one pull, where the server should be spared. ``sample``: the share of the
+    partitions that is pulled a second time in full. ``retry`` takes up suspended and mismatched partitions as well.
+    Errors: SourceError where the server is out of reach, DataError where the lake cannot be written: the ledger then
+    says where everything stands, and calling again goes on from there.
     """
     from mr_platform.migration.ledger import Ledger
     from mr_platform.migration.pull import ChunkBounds
@@ -95,7 +97,7 @@ def migrate(
         heard = None if progress is None else lambda at: progress(_moving(at))
         transfer(settings, lake, ledger, entries=todo, workers=workers, limits=limits, now=now(), progress=heard)
         moved = [entry for entry in _again(ledger, todo) if entry.state == "transferred"]
-        said = _verify(lake, settings, ledger, moved, now=now(), progress=progress) if verify else {}
+        said = _verify(lake, settings, ledger, moved, sample=sample, now=now(), progress=progress) if verify else {}
     finally:
         _publish(lake, ledger)
     return [Moved.of(entry, said.get(entry.partition)) for entry in _again(ledger, todo)]
@@ -107,6 +109,7 @@ def verify_migrated(
     chosen: Chosen = EVERYTHING,
     *,
     again: bool = False,
+    sample: float = 1.0,
     now: datetime,
     progress: Callable[[At], None] | None = None,
 ) -> list[Moved]:
@@ -123,7 +126,7 @@ def verify_migrated(
         moved = ledger.entries()
     todo = chosen.of(moved, ("transferred", "verified", "mismatched"))
     try:
-        said = _verify(lake, settings, ledger, todo, now=now, progress=progress)
+        said = _verify(lake, settings, ledger, todo, sample=sample, now=now, progress=progress)
     finally:
         if not damaged:
             _publish(lake, ledger)
@@ -275,6 +278,7 @@ def _verify(
     ledger: Ledger,
     entries: Sequence[Entry],
     *,
+    sample: float,
     now: datetime,
     progress: Callable[[At], None] | None,
 ) -> dict[Partition, MrError]:
@@ -291,7 +295,7 @@ def _verify(
         if progress is not None:
             progress(At(f"{report.partition} {report.state}", done, of, seen, total, rate, (total - seen) / rate))
 
-    reports = verify(settings, lake, ledger, entries=entries, now=now, progress=heard)
+    reports = verify(settings, lake, ledger, entries=entries, sample=sample, now=now, progress=heard)
     return {report.partition: report.error for report in reports if report.error is not None}
 
 

@@ -28,6 +28,8 @@ from mr_platform.migration.standin.server import StandIn
 ROWS = 2_000
 """Of each session: enough for several chunks, few enough for a second."""
 CHUNK = 700
+STATEMENTS = 90
+"""About as many as the server is asked for the four partitions, moved and proven."""
 TABLE = "nifty_option_chain"
 DONE = {"nifty_option_chain": {"verified": 2}, "banknifty_option_chain": {"verified": 2}}
 
@@ -202,10 +204,10 @@ def test_killed_at_random_moments_it_loses_nothing_and_doubles_nothing(
     """kill -9 six times in the middle of the work, on one lake; then one run that is let through."""
     home = tmp_path / "home"
     env = planned(server, home)
-    moments = random.Random(20_260_101)
+    moments = random.Random(20_260_102)
     killed = 0
     for _ in range(6):
-        killed += kill_somewhere(env, server, moments)
+        killed += kill_somewhere(env, server, moments.randint(1, STATEMENTS))
         found = states(env)
         assert sum(sum(counts.values()) for counts in found.values()) == 4
         assert set(contents(home).items()) <= set(expected.items())
@@ -214,14 +216,16 @@ def test_killed_at_random_moments_it_loses_nothing_and_doubles_nothing(
     finished(env, home, expected)
 
 
-def kill_somewhere(env: dict[str, str], server: StandIn, moments: random.Random) -> bool:
-    """Run, and kill -9 somewhere between the first connection and the end; whether it was still alive."""
-    connections = server.book.connections
+def kill_somewhere(env: dict[str, str], server: StandIn, statements: int) -> bool:
+    """Run, and kill -9 once the server has been asked so many statements; whether it was still alive.
+
+    Counted in statements, not in seconds: so the kills fall into all of the work, however fast the machine is.
+    """
+    asked = len(server.book.statements) + statements
     command = [sys.executable, "-m", "mr_platform", "migrate", "run", "--workers", "1", "--chunk-rows", str(CHUNK)]
     process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while server.book.connections == connections and process.poll() is None:
-        time.sleep(0.005)
-    time.sleep(moments.uniform(0, 1.2))
+    while len(server.book.statements) < asked and process.poll() is None:
+        time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     return process.wait() == -signal.SIGKILL
 
