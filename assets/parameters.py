@@ -39,26 +39,25 @@ def parameter_assets() -> list[dg.AssetsDefinition]:
         kinds={"python", "excel"},
         description=(
             "The parameters in force: the workbook named by MR_WORKBOOK where it says something new, else the newest "
-            "version in the lake, else the declared defaults. A workbook with faults is refused whole, and the set "
-            "before it stays."
+            "version in the lake, with the environment's overrides where neither has spoken, else the declared "
+            "defaults. A workbook with faults is refused whole, and the set before it stays."
         ),
     )
     def active_set(lake: LakeResource, workbook: WorkbookFile, clock: Clock) -> dg.MaterializeResult:
         from mr_platform.parameters import loading
 
         opened, path = lake.open(), workbook.path()
-        loaded = None
-        if path is not None:
-            try:
-                loaded = loading.take_up(opened, path, os.environ, who=acting_user(), when=clock.now())
-            except MrError as error:
-                raise dg.Failure(
-                    description=f"the workbook is refused, the set before it stays: {error}",
-                    metadata={"workbook": path.name, **error.as_dict()},
-                    allow_retries=False,
-                ) from error
-            if loaded.parameter_set.faults:
-                raise _refused(loaded, path.name)
+        source = path.name if path is not None else "the environment"
+        try:
+            loaded = loading.take_up(opened, path, os.environ, who=acting_user(), when=clock.now())
+        except MrError as error:
+            raise dg.Failure(
+                description=f"{source} is refused, the set before it stays: {error}",
+                metadata={"source": source, **error.as_dict()},
+                allow_retries=False,
+            ) from error
+        if loaded.parameter_set.faults:
+            raise _refused(loaded, source)
         return _result(opened, loaded)
 
     return [active_set]
@@ -77,10 +76,16 @@ def parameter_sensor(job: AssetJob) -> dg.SensorDefinition:
     def parameters_changed(
         context: dg.SensorEvaluationContext, lake: LakeResource, workbook: WorkbookFile
     ) -> dg.SensorResult | dg.SkipReason:
+        from mr_platform.lake.digest import bytes_digest
         from mr_platform.parameters import versions
+        from mr_platform.parameters.overrides import overrides_in
+        from mr_platform.parameters.resolution import canonical
 
         latest = versions.latest(lake.open())
         seen = f"version {latest.number if latest is not None else 0}, workbook {workbook.stamp() or 'none'}"
+        overrides = overrides_in(os.environ)
+        if overrides:
+            seen += f", overrides {bytes_digest(canonical(overrides))[:12]}"
         if seen == context.cursor:
             return dg.SkipReason(f"nothing new: {seen}")
         return dg.SensorResult(run_requests=[dg.RunRequest(run_key=seen)], cursor=seen)
@@ -101,7 +106,7 @@ def _refused(loaded: "Loaded", source: str) -> dg.Failure:
     )
 
 
-def _result(lake: Lake, loaded: "Loaded | None") -> dg.MaterializeResult:
+def _result(lake: Lake, loaded: "Loaded") -> dg.MaterializeResult:
     from mr_platform.parameters import versions
     from mr_platform.parameters.difference import difference
     from mr_platform.parameters.liveness import planned_parameters
@@ -132,9 +137,8 @@ def _result(lake: Lake, loaded: "Loaded | None") -> dg.MaterializeResult:
         "contradictions": len(disagreements),
         "every contradiction": _table(disagreements),
     }
-    if loaded is not None:
-        warnings = loaded.parameter_set.warnings
-        metadata |= {"warnings": len(warnings), "every warning": _table(warnings)}
+    warnings = loaded.parameter_set.warnings
+    metadata |= {"warnings": len(warnings), "every warning": _table(warnings)}
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(present.steering_digest))
 
 

@@ -93,7 +93,7 @@ def trace(
     """Where a value comes from, and every place that was asked for it, in order."""
     from mr_platform.commands import reports
 
-    document = reports.trace(_chosen(home, workbook), name)
+    document = reports.trace(_chosen(home, workbook), name, os.environ)
     if as_json:
         _print_json(document)
     else:
@@ -116,8 +116,10 @@ def diff(
 
 @app.command()
 def load(
-    file: FileArgument,
     why: WhyOption,
+    file: Annotated[
+        Path | None, typer.Argument(help="A workbook or an export; without one, the environment's overrides alone.")
+    ] = None,
     home: HomeOption = DEFAULT_HOME,
     who: WhoOption = None,
     expect: ExpectOption = None,
@@ -125,6 +127,7 @@ def load(
     as_json: JsonOption = False,
 ) -> None:
     """Make a workbook the set in force: shows what would change, and with --yes publishes it as a new version."""
+    name = file.name if file is not None else "the environment"
     from mr_platform.commands import reports
     from mr_platform.parameters import loading, versions
     from mr_platform.parameters.difference import difference
@@ -133,13 +136,13 @@ def load(
     looked = loading.look(lake, file, os.environ, cache=_cache(home))
     found = looked.parameter_set
     if found.faults:
-        document = reports.check_document(file, found)
+        document = reports.check_document(file or Path(name), found)
         _print_json(document) if as_json else reports.print_check(document)
         raise typer.Exit(1)
     before = versions.latest(lake)
     changes = difference(versions.active(lake), found)
     if not yes:
-        _show_changes(changes, as_json=as_json, title=f"{file.name} would change")
+        _show_changes(changes, as_json=as_json, title=f"{name} would change")
         sys.stderr.write("nothing was published; --yes publishes\n")
         return
     version = versions.publish(
@@ -148,7 +151,7 @@ def load(
         who=_who(who),
         when=_now(),
         why=why,
-        source=file.name,
+        source=file.name if file is not None else "",
         source_digest=looked.said,
         expected=_expected(lake, expect),
     )
@@ -295,7 +298,7 @@ def _chosen(home: Path, workbook: Path | None) -> ParameterSet:
 
 def _named(name: str, home: Path) -> ParameterSet:
     """A set by the name that people give it: ``active``, ``default``, a file, a version's number or digest."""
-    from mr_platform.parameters import versions
+    from mr_platform.parameters import loading, versions
     from mr_platform.parameters.resolution import default_set
 
     if name == "default":
@@ -304,7 +307,7 @@ def _named(name: str, home: Path) -> ParameterSet:
         return _read_file(Path(name), home)
     lake = open_lake(home)
     version = versions.latest(lake) if name == "active" else versions.find(lake, name)
-    return default_set() if version is None else versions.read_with_origins(lake, version)
+    return loading.unpublished(os.environ) if version is None else versions.read_with_origins(lake, version)
 
 
 def _expected(lake: Lake, prefix: str | None) -> str | None:

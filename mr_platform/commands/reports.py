@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ from mr_platform.errors import UsageError
 from mr_platform.features.catalogue import catalogue
 from mr_platform.parameters.declaration import Parameter
 from mr_platform.parameters.expressions import EXPRESSION
-from mr_platform.parameters.findings import Finding, finding
+from mr_platform.parameters.findings import Finding, finding, shown
 from mr_platform.parameters.liveness import liveness
-from mr_platform.parameters.resolution import WORKBOOK, ParameterSet
+from mr_platform.parameters.overrides import variable_of
+from mr_platform.parameters.resolution import DEFAULT, ENVIRONMENT, WORKBOOK, ParameterSet, Resolved
 from mr_platform.parameters.validation import contradictions_of, located
 from mr_platform.parameters.values import to_json
 from mr_platform.quality.validation_rules import SHEET, unknown_conditions
@@ -114,8 +115,11 @@ def values(found: ParameterSet, sheet: str | None) -> list[dict[str, Any]]:
     return rows
 
 
-def trace(found: ParameterSet, name: str) -> dict[str, Any]:
-    """Where a value comes from and everything that was tried; UsageError with the nearest name."""
+def trace(found: ParameterSet, name: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Where a value comes from and everything that was tried; UsageError with the nearest name.
+
+    ``environment``: an override that was set since the set was made is told of, for it is not in force.
+    """
     declared = located(found, name)
     one = found.resolved[declared.id]
     parameter = declared if isinstance(declared, Parameter) else declared.column
@@ -132,11 +136,19 @@ def trace(found: ParameterSet, name: str) -> dict[str, Any]:
         "origin": one.origin,
         "place": one.place,
         "tried": [{"origin": a.origin, "place": a.place, "found": a.found} for a in one.tried],
+        "pending": _pending(variable_of(declared), one, environment),
         "consumer": consumer.name,
         "planned": consumer.planned,
         "field": field,
         "contradictions": [c.as_dict() for c in contradictions_of(found) if one.id in c.where or one.id in c.rule],
     }
+
+
+def _pending(variable: str, one: Resolved, environment: Mapping[str, str]) -> str:
+    """What an override asks for that the set does not say; "" where there is none, or one that goes before it."""
+    if variable not in environment or one.origin not in (DEFAULT, ENVIRONMENT) or one.place == variable:
+        return ""
+    return f"{variable}={shown(environment[variable])} was set since; the next run takes it up, or mr config load --yes"
 
 
 def print_trace(document: dict[str, Any]) -> None:
@@ -149,6 +161,8 @@ def print_trace(document: dict[str, Any]) -> None:
     for number, attempt in enumerate(document["tried"], start=1):
         _say(f"  {number}. {attempt['origin']}: {attempt['place']}: {attempt['found']}")
     _say(f"  {len(document['tried']) + 1}. {document['origin']}: {document['place']}: taken")
+    if document["pending"]:
+        _say(f"  not in force: {document['pending']}")
     for one in document["contradictions"]:
         _say(f"  contradiction: {one['where']}: {one['value']} ({one['rule']})")
 

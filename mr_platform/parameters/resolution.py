@@ -79,6 +79,11 @@ class ParameterSet:
             for key in self.keys[sheet, title]
         )
 
+    def cells_of(self, sheet: str, title: str = "") -> list[str]:
+        """Ids of a table's cells, record by record."""
+        table = self.declared.tables[sheet, title]
+        return [table.cell_id(key, name) for key in self.keys[sheet, title] for name in table.names]
+
     @cached_property
     def document(self) -> dict[str, Any]:
         """What the set says, as JSON: values by id and the keys of each table; provenance stays out."""
@@ -234,7 +239,7 @@ class _Resolver:
             self.resolved[name] = Resolved(name, found[0], WORKBOOK, found[1])
             if override in self.overrides:
                 self.used.add(override)
-                rule = "a workbook's cell goes before an override"
+                rule = "a workbook's cell or a change goes before an override"
                 self.warnings.append(finding(override, self.overrides[override], rule, f"{found[1]} holds; change it"))
             return
         tried = [self._not_in_workbook(found, silent)]

@@ -51,6 +51,13 @@ def with_value(present: ParameterSet, name: str, value: CellValue, *, place: str
     UsageError for an unknown name, or a value that the declaration refuses.
     """
     declared = located(present, name)
+    if isinstance(declared, CellOfRecord) and declared.column.name == declared.table.key:
+        raise UsageError(
+            rule="the key of a record stays: it names the record",
+            value=value,
+            place=declared.id,
+            remedy="add or rename records in the workbook and load it",
+        )
     accepts = declared.column if isinstance(declared, CellOfRecord) else declared
     try:
         accepted = accepts.accept(value)

@@ -185,7 +185,7 @@ def undo(lake: Lake, *, who: str, when: datetime, why: str, number: int | None =
     at = versions.index(undone)
     before = read_with_origins(lake, versions[at - 1]) if at else default_set()
     after, present = read(lake, undone), read_with_origins(lake, versions[-1])
-    if undone is versions[-1]:
+    if undone == versions[-1]:
         return publish(lake, before, who=who, when=when, why=why, expected=undone.digest)
     restored = _without(present, difference(before, after), before, undone)
     return publish(lake, validated(restored), who=who, when=when, why=why, expected=versions[-1].digest)

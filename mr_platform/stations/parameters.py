@@ -1,14 +1,18 @@
-"""The parameters in force: objects from the lake's active set, and the digest that a table carries of what steers it."""
+"""The parameters in force: objects from the lake's active set, and the digest of what steers a table."""
 
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Hashable
 from pathlib import Path
 from typing import TypeVar, cast
 
+from mr_platform.errors import DataError
 from mr_platform.lake.store import Lake
 from mr_platform.parameters import objects, versions
+from mr_platform.parameters.loading import unpublished
+from mr_platform.parameters.overrides import overrides_in
 from mr_platform.parameters.resolution import ParameterSet
 
 T = TypeVar("T")
@@ -17,16 +21,21 @@ PARAMETER_DIGEST = "parameter_digest"
 
 
 def active_set(lake: Lake) -> ParameterSet:
-    """The newest published set, the registry's defaults where none was published; read once a version."""
+    """The newest published set, read once a version. Where none was published, overrides of the environment hold, else
+    the registry's defaults; DataError where an override is at fault.
+    """
     version = versions.latest(lake)
-    return objects.declared_set() if version is None else _read(str(lake.root), version)
+    if version is not None:
+        return _read(str(lake.root), version)
+    overrides = overrides_in(os.environ)
+    return _unpublished(tuple(overrides.items())) if overrides else objects.declared_set()
 
 
 def in_force(lake: Lake, kind: type[T]) -> T:
     """A parameter object of the active set."""
     version = versions.latest(lake)
     if version is None:
-        return objects.defaults(kind)
+        return objects.build(kind, active_set(lake)) if overrides_in(os.environ) else objects.defaults(kind)
     return cast(T, _built(str(lake.root), version, cast(Hashable, kind)))
 
 
@@ -38,6 +47,15 @@ def stamp(lake: Lake, *kinds: type) -> dict[str, str]:
 @functools.lru_cache(maxsize=8)
 def _read(root: str, version: versions.Version) -> ParameterSet:
     return versions.read(Lake(Path(root)), version)
+
+
+@functools.lru_cache(maxsize=2)
+def _unpublished(overrides: tuple[tuple[str, str], ...]) -> ParameterSet:
+    found = unpublished(dict(overrides))
+    if found.faults:
+        first = found.faults[0]
+        raise DataError(rule=first.rule, value=first.value, place=first.where, remedy=first.remedy)
+    return found
 
 
 @functools.lru_cache(maxsize=256)

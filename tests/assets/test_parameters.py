@@ -176,7 +176,7 @@ def test_a_file_that_is_no_workbook_fails_the_asset_by_name(graph, tmp_path):
     graph.workbook = str(tmp_path / "book.xlsx")
     result = graph.run(SET)
     (failure,) = [event for event in result.all_events if event.is_step_failure]
-    assert "book.xlsx" in failure.step_failure_data.user_failure_data.metadata["workbook"].value
+    assert "book.xlsx" in failure.step_failure_data.user_failure_data.metadata["source"].value
 
 
 def test_the_page_of_the_active_set_tells_version_changes_and_contradictions(graph, lake):

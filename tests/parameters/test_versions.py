@@ -176,6 +176,7 @@ def test_a_set_with_faults_is_never_published(lake: Lake) -> None:
         (RATE, "=1+1", "no cell holds a formula"),
         (RATE, "", "a cell of a value is not empty"),
         ("StabilityConfiguration.lerning_rate", 0.2, "a parameter is declared in the registry"),
+        ("ValidationRules.VAL001.RuleID", "VAL002", "the key of a record stays: it names the record"),
         ("ValidationRules.VAL999.Enabled", "FALSE", "a record of ValidationRules is named by its RuleID"),
     ],
 )
