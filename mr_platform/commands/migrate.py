@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -249,10 +250,21 @@ def compare(
 
 
 def _finish(moved: list[Moved], *, as_json: bool, title: str) -> None:
-    """What became of each partition, and exit 1 where one was stopped or found different."""
+    """What became of the partitions, and exit 1 where one was stopped or found different.
+
+    A document has every partition; a person sees how many came where, and each that asks for something.
+    """
     rows = [one.as_dict() for one in moved]
-    columns = ["table", "partition", "state", "source_rows", "lake_rows", "attempts", "reason"]
-    show(rows, as_json=as_json, title=title, columns=columns)
+    if as_json:
+        show(rows, as_json=True, title=title)
+    else:
+        counted = Counter((one.table, one.state) for one in moved)
+        sums = [{"table": table, "state": state, "partitions": n} for (table, state), n in sorted(counted.items())]
+        show(sums, as_json=False, title=title)
+        columns = ["table", "partition", "state", "source_rows", "lake_rows", "attempts", "reason"]
+        stopped = [row for row, one in zip(rows, moved, strict=True) if one.is_open]
+        if stopped:
+            show(stopped, as_json=False, title="To be looked at: mr migrate failures says more", columns=columns)
     if any(one.is_open for one in moved):
         raise typer.Exit(1)
 
@@ -268,7 +280,7 @@ def _progress() -> Iterator[Callable[[At], None] | None]:
     from rich.progress import Progress as Bar
 
     told_in_words = TextColumn("{task.percentage:3.0f} % {task.fields[told]}")
-    columns = (TextColumn("{task.description}"), BarColumn(), told_in_words)
+    columns = (TextColumn("{task.description}"), BarColumn(20), told_in_words)
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("rows", total=None, told="")
 
