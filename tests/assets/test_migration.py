@@ -271,3 +271,20 @@ def test_what_was_moved_waits_for_its_core_until_core_is_made_from_it(lake: Lake
     lake.publish("core/option_chain", days[0], rows, metadata={"profile": "platform_chain"})
     lake.publish("core/option_chain", days[1], rows, metadata={"profile": "heavydb"})
     assert without_core(lake, *everything) == days[:1]
+
+
+def test_the_job_goes_from_the_server_to_core_and_no_further(tmp_path: Path) -> None:
+    defs = build_defs(environment=load_environment("development"), home=Home(tmp_path))
+    graph = defs.resolve_job_def("migrate").asset_layer.asset_graph
+    selected = {key.to_user_string() for key in defs.resolve_job_def("migrate").asset_layer.executable_asset_keys}
+    assert selected == {
+        "migration/option_chain",
+        "raw/option_chain",
+        "core/option_chain",
+        "core/quarantine",
+        "core/quality_report",
+        "core/daily_context",
+    }
+    checks_of_job = {key.name for key in graph.asset_check_keys}
+    assert {"verified", "migrated_expectations", "contract"} <= checks_of_job
+    assert "end_of_day_expectations" not in checks_of_job
