@@ -18,6 +18,12 @@ from mr_platform.parameters.registry import Registry
 from mr_platform.parameters.values import FLOAT, INT, Value, ValueFault, check_text, to_json
 from mr_platform.parameters.workbook import Cell, SheetCells, Workbook
 
+Slot = tuple[TableColumn, int | None]
+"""A declared column and its number on the sheet, None where the sheet lacks it."""
+
+Declared = dict[tuple[str, str], dict[str, Parameter]]
+"""Parameters by name, of each table by (sheet, title)."""
+
 
 @dataclass
 class Said:
@@ -45,6 +51,9 @@ def read_sheets(workbook: Workbook, registry: Registry, *, name: str) -> Said:
     """Read every sheet by its declared shape. ``name`` stands for the workbook in every place."""
     kinds = frozenset(registry.sheets[sheet].workbook for sheet in workbook.sheets if sheet in registry.sheets)
     said = Said(kinds=kinds)
+    declared: Declared = {}
+    for parameter in registry.parameters.values():
+        declared.setdefault((parameter.sheet, parameter.section), {})[parameter.name] = parameter
     for sheet, cells in workbook.sheets.items():
         shape = registry.sheets.get(sheet)
         if shape is None:
@@ -52,7 +61,7 @@ def read_sheets(workbook: Workbook, registry: Registry, *, name: str) -> Said:
             said.warnings.append(_unknown("sheet", sheet, f"{name}!{sheet}", registry.sheets))
             continue
         said.counts["sheets"] += 1
-        _Sheet(said, registry, shape, f"{name}!{sheet}").read(cells)
+        _Sheet(said, registry, declared, shape, f"{name}!{sheet}").read(cells)
     for sheet, shape in registry.sheets.items():
         if sheet not in workbook.sheets:
             said.silent[sheet] = f"{name} has no sheet {sheet}"
@@ -66,11 +75,13 @@ def read_sheets(workbook: Workbook, registry: Registry, *, name: str) -> Said:
 class _Sheet:
     """One sheet on its way into ``said``."""
 
-    def __init__(self, said: Said, registry: Registry, shape: SheetShape, where: str) -> None:
+    def __init__(self, said: Said, registry: Registry, declared: Declared, shape: SheetShape, where: str) -> None:
         self.said = said
         self.registry = registry
+        self.declared = declared
         self.shape = shape
         self.where = where
+        self.sound: set[str] = set()
 
     def read(self, cells: SheetCells) -> None:
         """Read all its tables."""
@@ -105,7 +116,7 @@ class _Sheet:
             self._texts("note", row.values())
 
     def _parameters(self, table: PlacedTable) -> None:
-        declared = {one.name: one for one in self.registry.of_sheet(self.shape.name, table.shape.title)}
+        declared = self.declared.get((self.shape.name, table.shape.title), {})
         at = self._columns(table)
         if at is None:
             return
@@ -126,7 +137,8 @@ class _Sheet:
                 continue
             self.said.counts["name"] += 1
             if name in met:
-                self.said.counts["value"] += 1
+                self.said.counts["value"] += value_at in row
+                self._described(parameter, row, columns, at)
                 rule = f"a parameter stands once on its sheet; {met[name]} has it already"
                 self._fault(name_cell, rule, "remove one of the two rows")
                 continue
@@ -157,70 +169,57 @@ class _Sheet:
         except ValueFault as fault:
             self._fault(cell, f"{what}: {fault.rule}", fault.remedy)
             return None, False
-        remark = declared.kind.remark(cell.value)
+        # what a cell holds as text may be unusual for its kind; a number or a truth is what it is
+        remark = declared.kind.remark(cell.value) if isinstance(cell.value, str) else None
         if remark is not None:
             self.said.remarks.append(finding(f"{self.where}!{cell.address}", cell.value, remark, "it is read as meant"))
         return value, True
 
     def _records(self, table: PlacedTable) -> None:
         declared = self.registry.tables[self.shape.name, table.shape.title]
-        columns: list[tuple[TableColumn, int]] = []
-        for position, column in enumerate(declared.columns, start=1):
-            at = table.column(column.name, position)
-            if at is not None:
-                columns.append((column, at))
-            elif column.required:
-                head = next(iter(table.header.values()), None)
-                self.said.faults.append(
-                    finding(
-                        f"{self.where}!{head.address}" if head else self.where,
-                        ", ".join(table.columns),
-                        f"the table has a column {column.name}",
-                        f"add the column {column.name}",
-                    )
-                )
-        self._unknown_columns(table, {column.name for column in declared.columns})
-        if len(columns) < sum(1 for column in declared.columns if column.required):
+        slots = [(column, table.column(column.name, at)) for at, column in enumerate(declared.columns, start=1)]
+        self._unknown_columns(table, set(declared.names))
+        missing = [column.name for column, at in slots if at is None and column.required]
+        for name in missing:
+            head = next(iter(table.header.values()), None)
+            where = f"{self.where}!{head.address}" if head else self.where
+            rule = f"the table has a column {name}"
+            self.said.faults.append(finding(where, ", ".join(table.columns), rule, f"add the column {name}"))
+        if missing:
             return
         keys: list[str] = []
         places: dict[str, str] = {}
         for number, row in enumerate(table.rows, start=1):
-            key = self._record(declared, columns, row, number, places)
+            key = self._record(declared, slots, row, number, places)
             if key is not None:
                 keys.append(key)
         self.said.keys[self.shape.name, table.shape.title] = keys
 
     def _record(
-        self,
-        declared: RecordTable,
-        columns: list[tuple[TableColumn, int]],
-        row: Row,
-        number: int,
-        places: dict[str, str],
+        self, declared: RecordTable, slots: list[Slot], row: Row, number: int, places: dict[str, str]
     ) -> str | None:
         """Read one record; its key, None where it cannot be known by one."""
-        first = row[min(row)]
+        first = next(iter(row.values()))
         self._count_row()
-        read: dict[str, tuple[Value | None, str]] = {}
+        read: list[tuple[Value | None, str]] = []
         met = 0
-        for column, at in columns:
-            cell = row.get(at)
-            if cell is None:
-                if column.required:
-                    rule = f"{column.name} of a record is not empty"
-                    self._fault(first, rule, f"write {column.kind.expects} into column {column.name} of this row")
-                read[column.name] = (None, f"{self.where}!row {first.row}")
+        for column, at in slots:
+            cell = row.get(at) if at is not None else None
+            if cell is not None:
+                met += 1
+                value, _ = self._accepted(column, cell, column.name)
+                read.append((value, f"{self.where}!{cell.address}"))
                 continue
-            met += 1
-            value, ok = self._accepted(column, cell, column.name)
-            read[column.name] = (value if ok else None, f"{self.where}!{cell.address}")
+            if column.required:
+                rule = f"{column.name} of a record is not empty"
+                self._fault(first, rule, f"write {column.kind.expects} into column {column.name} of this row")
+            read.append((None, f"{self.where}!row {first.row}" if at else f"{self.where}: no column {column.name}"))
         self.said.counts["value"] += met
         if len(row) > met:
-            known = {at for _, at in columns}
+            known = {at for _, at in slots}
             self._strays([cell for at, cell in row.items() if at not in known], "a cell stands under a declared column")
-        names = declared.names
-        record: Record = tuple(read[name][0] if name in read else None for name in names)
-        if declared.key and record[names.index(declared.key)] is None:
+        record: Record = tuple([value for value, _ in read])
+        if declared.key and record[declared.names.index(declared.key)] is None:
             return None
         key = declared.key_of(record, number)
         if key in places:
@@ -228,8 +227,8 @@ class _Sheet:
             return None
         places[key] = first.address
         prefix = declared.cell_id(key, "")
-        for name in names:
-            self.said.values[prefix + name] = read.get(name) or (None, f"{self.where}: no column {name}")
+        for (column, _), one in zip(slots, read, strict=True):
+            self.said.values[prefix + column.name] = one
         return key
 
     def _columns(self, table: PlacedTable) -> tuple[int, int] | None:
@@ -267,13 +266,16 @@ class _Sheet:
             if about is None:
                 self._strays([cell], "a cell stands under a header")
                 continue
-            self._texts("description" if about in DESCRIBING else "unknown", [cell])
+            self.said.counts["description" if about in DESCRIBING else "unknown"] += 1
+            self._check(cell)
             if about == "Default":
                 self._compare(parameter, cell, "default", parameter.default)
             elif about in ("Min", "Max") and parameter.kind in (INT, FLOAT):
                 self._compare(parameter, cell, about, parameter.low if about == "Min" else parameter.high)
 
     def _compare(self, parameter: Parameter, cell: Cell, about: str, ours: Value | None) -> None:
+        if isinstance(cell.value, int | float) and type(ours) is type(cell.value) and cell.value == ours:
+            return
         try:
             theirs: Value | None = parameter.kind.parse(cell.value)
         except ValueFault as fault:
@@ -301,11 +303,18 @@ class _Sheet:
         for cell in cells:
             if what:
                 self.said.counts[what] += 1
-            if isinstance(cell.value, str):
-                try:
-                    check_text(cell.value)
-                except ValueFault as fault:
-                    self._fault(cell, fault.rule, fault.remedy)
+            self._check(cell)
+
+    def _check(self, cell: Cell) -> None:
+        """Refuse what no cell may hold, once for all cells of one text."""
+        text = cell.value
+        if isinstance(text, str) and text not in self.sound:
+            try:
+                check_text(text)
+            except ValueFault as fault:
+                self._fault(cell, fault.rule, fault.remedy)
+            else:
+                self.sound.add(text)
 
     def _count_row(self) -> None:
         layout = self.shape.layout
