@@ -55,7 +55,7 @@ def with_values(values: Mapping[str, Value]) -> ParameterSet:
 DEFINED = [
     (C2.first_order_weights, (1.0, 1.5, 0.8, 1.2)),
     (C2.second_order_weights, (0.7, 0.6, 0.5)),
-    ((C2.first_order_share, C2.second_order_share), (0.70, 0.30)),
+    (C2.order_shares, (0.70, 0.30)),
     ((sum(C2.first_order_weights), sum(C2.second_order_weights)), pytest.approx((4.5, 1.8))),
     (C2.multipliers(0), (0.5, 3.0, 2.0, 0.3, 2.5, 3.0, 0.2)),
     (C2.multipliers(15), (1.0,) * 7),
@@ -166,14 +166,15 @@ def test_an_object_that_others_hold_is_one_object() -> None:
     other = with_values({"StraddleAnalysisConfig.window_coverage": 0.9})
     assert build(TripleStraddleParameters, other).windows == build(CorrelationParameters, other).windows
     assert build(WindowParameters, other).coverage == 0.9
-    assert names_of(IvSkewParameters) == ("iv_skew", "daily_context")
+    assert names_of(IvSkewParameters) == ("iv_skew", "daily_context", "windows", "dte_history")
 
 
 def test_a_change_reaches_the_digests_of_what_it_steers_only() -> None:
     before = {kind: digest(declared_set(), kind) for kind in KINDS}
     changed = with_values({"StraddleAnalysisConfig.window_coverage": 0.9})
     moved = {kind for kind in KINDS if digest(changed, kind) != before[kind]}
-    assert moved == {WindowParameters, TripleStraddleParameters, CorrelationParameters}
+    assert {WindowParameters, TripleStraddleParameters} < moved
+    assert moved == {kind for kind in KINDS if "windows" in names_of(kind)}
     assert digest(changed, LabelParameters, RuleParameters) == digest(declared_set(), RuleParameters, LabelParameters)
 
 

@@ -35,6 +35,23 @@ _ROWS = (
          "ATM IV of a symbol without one of its own, until one is learned", low=0.01, high=3),
     _row("fear_cuts", floats(4), (0.15, 0.08, -0.03, -0.08), "per year",
          "cuts of put less call skew, from extreme fear to extreme greed", low=-1, high=1),
+    _row("typical_spread", FLOAT, 0.35, "log",
+         "standard deviation of log ATM IV around the typical one, until percentiles are learned", low=0.05, high=2),
+    _row("pattern_normal", floats(2), (0.07, -0.03), "share of ATM IV",
+         "put and call skew of a normal smile", low=-1, high=2),
+    _row("pattern_steep_put", floats(2), (0.20, -0.04), "share of ATM IV",
+         "put and call skew of a steep put wing", low=-1, high=2),
+    _row("pattern_flat", floats(2), (0.0, 0.0), "share of ATM IV", "put and call skew of a flat smile", low=-1, high=2),
+    _row("pattern_reverse", floats(2), (-0.03, 0.07), "share of ATM IV",
+         "put and call skew of a reversed smile", low=-1, high=2),
+    _row("pattern_smile", floats(2), (0.12, 0.12), "share of ATM IV",
+         "put and call skew of a smile with both wings up", low=-1, high=2),
+    _row("pattern_width", FLOAT, 0.05, "share of ATM IV",
+         "distance from a pattern at which the likeness to it is a half", low=0.005, high=1),
+    _row("score_weights", floats(4), (0.45, 0.25, 0.15, 0.15), "share",
+         "weights of IV percentile, fear, IV momentum and backwardation in the score", low=0, high=1),
+    _row("history_share", FLOAT, 0.5, "share",
+         "weight of learned percentiles against the fit of the smile in the confidence", low=0, high=1),
 )
 # fmt: on
 
