@@ -34,6 +34,7 @@ from mr_platform.market.sessions import nse_calendar
 from mr_platform.market.simulator.generator import default_sessions
 from mr_platform.market.simulator.parameters import EmbeddedMarket, load_embedded_market
 from mr_platform.market.simulator.writer import WrittenMarket, write_files
+from resources.clock import write_clock
 
 SYMBOLS = ("NIFTY", "BANKNIFTY")
 PROFILE = "platform_chain"
@@ -60,6 +61,8 @@ def _show(options: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
     config = dataclasses.replace(load_embedded_market(), sessions=options.sessions)
     days = default_sessions(config)
     workers = min(os.cpu_count() or 1, 4)
+    # everything that asks for the time asks this file from the first run on, long before the live session moves it
+    write_clock(clock, nse_calendar().session(days[-1]).open)
     with opened(root, clock=clock) as at:
         at.graph.on_stage = tell
         before: list[WrittenMarket] = []
