@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from mr_platform.lake.digest import bytes_digest
 from mr_platform.lake.store import Lake
-from mr_platform.parameters import versions
+from mr_platform.parameters import set_cache, versions
+from mr_platform.parameters.container import read_file
 from mr_platform.parameters.overrides import overrides_in, with_overrides
 from mr_platform.parameters.resolution import PREFIX, ParameterSet, completed, resolve
 from mr_platform.parameters.validation import validated
@@ -31,7 +33,7 @@ class Loaded:
 def read_set(path: Path, environment: Mapping[str, str], *, cache: Path | None = None) -> ParameterSet:
     """The judged set of a workbook or of an export (.yaml): all faults at once. SourceError for a file that is refused.
 
-    ``cache``: folder for parsed workbooks, so that the same bytes are parsed once.
+    ``cache``: folder for parsed and typed workbooks, so that the same bytes are read once.
     """
     return validated(_resolved(path, environment, cache))
 
@@ -125,4 +127,15 @@ def _resolved(path: Path, environment: Mapping[str, str], cache: Path | None) ->
         from mr_platform.parameters.interchange import read_yaml
 
         return read_yaml(path, environment)
-    return resolve(read_workbook(path, cache=cache), environment)
+    if cache is None:
+        return resolve(read_workbook(path), environment)
+    data = read_file(path)
+    kept = set_cache.path_of(cache, data, path.name, overrides_in(environment))
+    found = set_cache.load(kept)
+    if found is None:
+        workbook = read_workbook(path, cache=cache)
+        found = resolve(workbook, environment)
+        # a file that was replaced between the two reads is not what the name says
+        if workbook.digest == bytes_digest(data):
+            set_cache.keep(kept, found)
+    return found

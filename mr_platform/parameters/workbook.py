@@ -12,6 +12,7 @@ import json
 import secrets
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
@@ -287,7 +288,9 @@ def _keep(path: Path, sheets: Mapping[str, SheetCells]) -> None:
         scratch.replace(path)
     except OSError as error:
         log.warning("a parsed workbook could not be kept", extra={"fields": {"error": repr(error)}})
-        scratch.unlink(missing_ok=True)
+        # where the folder itself is the trouble there is nothing to remove either
+        with suppress(OSError):
+            scratch.unlink()
 
 
 def _written(value: CellValue) -> object:
