@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from mr_platform.parameters.by_dte import Anchors, at_dte, by_threshold, sound_anchors
 from mr_platform.parameters.by_symbol import of_symbol, sound_rows
+from mr_platform.parameters.common import DteHistoryParameters, WindowParameters
 from mr_platform.parameters.constraints import Broken, ParameterObject, ascending, holds, ordered, positive, shares
 
 GREEKS = ("delta", "gamma", "theta", "vega", "vanna", "charm", "volga")
@@ -45,48 +46,64 @@ class GreekWeightLearning(ParameterObject):
 
 @dataclass(frozen=True)
 class LegWeight(ParameterObject):
-    """Weight of a leg: volume_share min(volume / v0, volume_cap) + oi_share min(oi / o0, oi_cap).
+    """Weight of a leg: shares[0] min(volume / v0, volume_cap) + shares[1] min(oi / o0, oi_cap).
 
     v0 and o0 are rolling medians of the same DTE range; ``default_volume`` and ``default_oi``, in contracts, stand in
     until those are known.
     """
 
-    volume_share: float
+    shares: tuple[float, float]
     volume_cap: float
-    oi_share: float
     oi_cap: float
     default_volume: float
     default_oi: float
 
     def broken(self) -> Iterator[Broken]:
-        yield from shares((self.volume_share, self.oi_share), "volume_share", "oi_share")
+        yield from shares(self.shares, "shares")
         yield from positive((self.default_volume, self.default_oi), "default_volume", "default_oi")
 
 
 @dataclass(frozen=True)
 class LevelLearning(ParameterObject):
-    """How the cuts of the seven levels adapt: last ``lookback`` observations, at least ``least`` a level, moves of at
-    most ``step``, neighbouring cuts at least ``separation`` apart.
+    """How the cuts of the seven levels adapt: last ``lookback`` observations, moves of at most ``step``, neighbouring
+    cuts at least ``separation`` apart. How many observations each level needs is the history's rule.
     """
 
     lookback: int
-    least: int
     step: float
     separation: float
+
+
+@dataclass(frozen=True)
+class StrikeSet(ParameterObject):
+    """The strikes that a side's exposure is summed over: ``reach`` on each side of ATM. A sum needs ``least`` legs of
+    the side, a wing (the out-of-the-money part of a side) ``least_wing``.
+    """
+
+    reach: int
+    least: int
+    least_wing: int
+
+    def broken(self) -> Iterator[Broken]:
+        yield from holds(self.least <= 2 * self.reach + 1, "least fits into the set", self.least, "least", "reach")
+        yield from holds(self.least_wing <= self.reach, "least_wing fits into a wing", self.least_wing, "least_wing")
 
 
 @dataclass(frozen=True)
 class GreeksSentimentParameters(ParameterObject):
     """Constants of the C2 definition (components.md, C2).
 
-    Component weights of the seven Greeks; gamma's is never 0. ``first_order_share`` of delta, gamma, theta and vega
-    in the score, ``second_order_share`` of vanna, charm and volga. ``dte_multipliers``: factors of the seven Greeks
+    Component weights of the seven Greeks; gamma's is never 0. ``order_shares`` in the score of the first order (delta,
+    gamma, theta and vega) and of the second (vanna, charm and volga). ``dte_multipliers``: factors of the seven Greeks
     (order of ``GREEKS``) by days to expiry. ``scale_sessions``: sessions behind the default robust scale of an
-    exposure. ``straddle_weights`` of ATM, ITM1 and OTM1. ``confidence_weights`` of agreement, volume share and OI
-    share, ``agreement_floor`` under the agreement, ``confidence_floor`` under the whole. ``level_cuts`` of the seven
+    exposure; before the first of them has ended, the session's own median stands in after ``scale_least_minutes``. A
+    scale is never below ``scale_least_share`` of the size of both legs, where a difference of two quotes is noise.
+    ``straddle_weights`` of ATM, ITM1 and OTM1. ``confidence_weights`` of agreement, volume share and OI share,
+    ``agreement_floor`` under the agreement, ``confidence_floor`` under the whole. ``level_cuts`` of the seven
     ``LEVELS`` on the overall score; a cut belongs to the level further from neutral. ``flow_thresholds`` in contracts
-    by symbol, learned from ``flow_percentiles``. ``pin_multipliers`` to ``pin_bounds`` days to expiry and beyond;
-    ``transition_multipliers`` likewise, in min(transition_cap, min(transition_score_cap, |score|) confidence m).
+    by symbol, learned from ``flow_percentiles`` (usual, large, very large). ``pin_multipliers`` to ``pin_bounds`` days
+    to expiry and beyond; ``transition_multipliers`` likewise, in min(transition_cap, min(transition_score_cap, |score|)
+    confidence m). ``windows``: when a window speaks; ``history``: when a learned value replaces its default.
     """
 
     OBJECT: ClassVar[str] = "greeks_sentiment"
@@ -98,12 +115,14 @@ class GreeksSentimentParameters(ParameterObject):
     vanna_weight: float
     charm_weight: float
     volga_weight: float
-    first_order_share: float
-    second_order_share: float
+    order_shares: tuple[float, float]
     weight_learning: GreekWeightLearning
     leg_weight: LegWeight
     dte_multipliers: Anchors
+    strike_set: StrikeSet
     scale_sessions: int
+    scale_least_minutes: int
+    scale_least_share: float
     straddle_weights: tuple[float, float, float]
     confidence_weights: tuple[float, float, float]
     agreement_floor: float
@@ -118,6 +137,8 @@ class GreeksSentimentParameters(ParameterObject):
     transition_multipliers: tuple[float, float, float]
     transition_score_cap: float
     transition_cap: float
+    windows: WindowParameters
+    history: DteHistoryParameters
 
     def broken(self) -> Iterator[Broken]:
         yield from holds(
@@ -125,7 +146,7 @@ class GreeksSentimentParameters(ParameterObject):
         )
         names = tuple(f"{greek}_weight" for greek in GREEKS)
         yield from positive((*self.first_order_weights, *self.second_order_weights), *names)
-        yield from shares((self.first_order_share, self.second_order_share), "first_order_share", "second_order_share")
+        yield from shares(self.order_shares, "order_shares")
         yield from sound_anchors(self.dte_multipliers, len(GREEKS), "dte_multipliers")
         yield from shares(self.straddle_weights, "straddle_weights")
         yield from shares(self.confidence_weights, "confidence_weights")
