@@ -320,8 +320,10 @@ def _spells(evidence: Evidence) -> list[tuple[str, str, float]] | str:
         )
         if name is not None
     ]
+    if not named:
+        return "no bar has a workbook regime"
     starts = [at for at, (_, name) in enumerate(named) if at == 0 or named[at - 1][1] != name]
-    ends = [*(named[at][0] for at in starts[1:]), named[-1][0] if named else 0]
+    ends = [*(named[at][0] for at in starts[1:]), named[-1][0]]
     return [
         (named[at][1], _clock(named[at][0]), float(end - named[at][0])) for at, end in zip(starts, ends, strict=True)
     ]

@@ -226,3 +226,32 @@ def test_a_condition_that_nobody_understands_is_unknown_and_told_before_it_is_ru
     told = unknown_conditions(resolve(None, {f"MR_PARAMETER__{name}": text for name, text in overrides.items()}))
     assert list(told) == ["VAL001"]
     assert unknown_conditions(resolve(None, {})) == {}
+
+
+EMPTY = {
+    "no rows": (lambda table: table.slice(0, 0)),
+    "one row": (lambda table: table.slice(0, 1)),
+    "nothing known": (lambda table: blank(table)),
+}
+
+
+def blank(table: pa.Table) -> pa.Table:
+    """Every value gone but the keys."""
+    for at, field in enumerate(table.schema):
+        if field.name not in ("ts", "event_ts"):
+            table = table.set_column(at, field.name, pa.nulls(table.num_rows, field.type))
+    return table
+
+
+@pytest.mark.parametrize("of_core", EMPTY)
+@pytest.mark.parametrize("of_master", EMPTY)
+def test_a_day_that_holds_little_or_nothing_is_judged_and_breaks_nothing(of_core: str, of_master: str) -> None:
+    found = judged(core=EMPTY[of_core](core(WHOLE)), master=EMPTY[of_master](master(LASTING)), refused_ivs=0)
+    assert len(found) == 12
+    assert found["VAL001"].status == ("passed" if of_core == "nothing known" else "hit")
+    expected = "unknown" if of_master != "one row" else "passed"
+    assert {found[rule].status for rule in ("VAL004", "VAL005", "VAL012")} == {expected}
+
+
+def test_bars_of_a_first_session_have_no_workbook_regime_yet() -> None:
+    assert judged(master=master([None] * 75))["VAL012"].reason == "no bar has a workbook regime"
