@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from math import sqrt
 from typing import ClassVar
 
 from mr_platform.parameters.by_symbol import of_symbol, sound_rows
+from mr_platform.parameters.common import DailyContextParameters, WindowParameters
 from mr_platform.parameters.constraints import (
     Broken,
     ParameterObject,
@@ -20,6 +22,8 @@ from mr_platform.parameters.constraints import (
 )
 
 Cuts = Mapping[str, tuple[float, float, float]]
+REACH = 15
+"""Strikes on each side of the money that components are given."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class StrikeRange(ParameterObject):
         yield from ordered(self.vix_low, self.vix_high, "vix_low", "vix_high")
         widths = (self.narrow, self.usual, self.wide)
         yield from ascending(widths, "narrow", "usual", "wide")
-        yield from holds(self.wide <= self.most, "wide <= most", (self.wide, self.most), "wide", "most")
+        yield from holds(self.most <= REACH, f"most <= {REACH}, the strikes that are read", self.most, "most")
+        yield from holds(self.usual <= REACH, f"usual <= {REACH}, the strikes that are read", self.usual, "usual")
         yield from holds(self.least <= 2 * self.usual + 1, "least fits into the usual set", self.least, "least")
 
     def side(self, vix: float) -> int:
@@ -78,10 +83,13 @@ class OiPriceActionParameters(ParameterObject):
     ``velocity_minutes`` of the velocities and accelerations, ``velocity_cuts`` (strong, moderate, weak) by symbol.
     ``timeframes`` in minutes with ``timeframe_weights``. ``pcr_change_minutes``; ``correlation_windows`` in bars.
     ``swing_bars`` of the zig-zag, ``extreme_z`` beyond which a regular divergence is extreme. ``buildup_price_cut`` and
-    ``buildup_oi_cut`` over ``buildup_minutes``, scaled with the root of the window. ``pcr_weights`` of OI-PCR,
-    OI x volume-PCR and dPE/dCE, ``pcr_cuts``. ``trend_weights`` of velocity, acceleration, price-OI correlation and
-    flow; ``integrated_weights`` of CE/PE, future, PCR and institutional. ``wall_percentile``: strikes with more OI than
-    that share of their side are walls.
+    ``buildup_oi_cut`` over ``buildup_minutes``, scaled with the root of the window; those of a future are
+    ``buildup_future_share`` of them, for an index moves by a fraction of what its options do. A covering, an
+    unwinding and options that move alone count ``weak_state``, new positions 1. ``pcr_weights`` of OI-PCR, OI x
+    volume-PCR and dPE/dCE, each counted up to ``pcr_most``; ``pcr_cuts`` of their mean and ``pcr_scores`` of the
+    six classes. ``trend_weights`` of velocity, acceleration, price-OI correlation and flow; ``integrated_weights``
+    of CE/PE, future, PCR and institutional. ``wall_percentile``: strikes with more OI than that share of their side
+    are walls.
     """
 
     OBJECT: ClassVar[str] = "oi_price_action"
@@ -98,12 +106,18 @@ class OiPriceActionParameters(ParameterObject):
     buildup_price_cut: float
     buildup_oi_cut: float
     buildup_minutes: int
+    buildup_future_share: float
+    weak_state: float
     flow: InstitutionalFlow
     pcr_weights: tuple[float, float, float]
     pcr_cuts: tuple[float, float, float, float, float]
+    pcr_scores: tuple[float, float, float, float, float, float]
+    pcr_most: float
     trend_weights: tuple[float, float, float, float]
     integrated_weights: tuple[float, float, float, float]
     wall_percentile: float
+    windows: WindowParameters
+    memory: DailyContextParameters
 
     def broken(self) -> Iterator[Broken]:
         yield from ascending(self.velocity_minutes, "velocity_minutes")
@@ -117,6 +131,8 @@ class OiPriceActionParameters(ParameterObject):
         yield from positive((self.buildup_price_cut, self.buildup_oi_cut), "buildup_price_cut", "buildup_oi_cut")
         yield from shares(self.pcr_weights, "pcr_weights")
         yield from ascending(self.pcr_cuts, "pcr_cuts")
+        rising = all(a <= b for a, b in pairwise(self.pcr_scores))
+        yield from holds(rising, "scores do not fall", self.pcr_scores, "pcr_scores")
         yield from shares(self.trend_weights, "trend_weights")
         yield from shares(self.integrated_weights, "integrated_weights")
 

@@ -96,6 +96,27 @@ def sums_held(
 
 
 @njit(cache=True)
+def sums_at(field: np.ndarray, held: np.ndarray, leg: int, rows: np.ndarray, fewest: int, out: np.ndarray) -> int:
+    n = 0
+    out[: rows.size] = 0.0
+    for k in held:
+        if k < 0:
+            continue
+        there = True
+        for row in rows:
+            if np.isnan(field[row, k, leg]):
+                there = False
+                break
+        if there:
+            n += 1
+            for i in range(rows.size):
+                out[i] += field[rows[i], k, leg]
+    if n < max(fewest, 1):
+        out[: rows.size] = np.nan
+    return n
+
+
+@njit(cache=True)
 def max_pain(oi: np.ndarray, strikes: np.ndarray) -> np.ndarray:
     days, minutes, expiries, n_strikes, _ = oi.shape
     out = np.full((days, minutes, expiries), np.nan)

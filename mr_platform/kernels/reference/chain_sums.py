@@ -66,6 +66,20 @@ def sums_held(
     return out
 
 
+def sums_at(field: np.ndarray, held: np.ndarray, leg: int, rows: np.ndarray, fewest: int, out: np.ndarray) -> int:
+    """Sums of one leg at several minutes over one set of strikes, into ``out`` [rows]; how many strikes counted.
+
+    ``field`` [M, K, 2], ``held`` int64 indices of strikes (-1: none there), ``rows`` int64 minutes. Only strikes with a
+    value at all of the minutes count; NaN where they are fewer than ``fewest``. With the rows (t, t - p, t - 2p) both
+    velocities of an acceleration are of the set of t. Strikes are added in order, so that equal cells give equal sums.
+    """
+    values = field[np.ix_(rows, held[held >= 0])][:, :, leg]
+    values = values[:, ~np.isnan(values).any(axis=0)]
+    n = int(values.shape[1])
+    out[: rows.size] = np.cumsum(values, axis=1)[:, -1] if n >= max(fewest, 1) else np.nan
+    return n
+
+
 def max_pain(oi: np.ndarray, strikes: np.ndarray) -> np.ndarray:
     """Strike at which the options' holders are paid least at expiry, [D, M, E]; ties to the lower strike.
 

@@ -1,0 +1,329 @@
+"""Compiled scalar pieces of C3: grades, window statistics, sums over strikes, max pain and walls.
+
+NaN in, NaN out. Windows are summed afresh in a fixed order: a tick then gives the very bits of a batch. ``enough`` is
+the share of a window's bars that must be there, bars before the open counting as missing.
+"""
+# mypy: disable-error-code="no-any-return"
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from mr_platform.features.c3_oi_price_action.state import Floats, Ints, StrikeWindow
+
+NAN = math.nan
+
+
+@njit(cache=True, error_model="numpy")
+def grade(x: float, cuts: Floats) -> float:
+    """0 at 0, thirds at the weak and moderate cut, 1 from the strong one on, linear in between, signed.
+
+    ``cuts`` [3], highest first.
+    """
+    if math.isnan(x):
+        return NAN
+    size = abs(x)
+    sign = 1.0 if x > 0 else -1.0
+    if size >= cuts[0]:
+        return sign
+    if size >= cuts[1]:
+        return sign * (2.0 + (size - cuts[1]) / (cuts[0] - cuts[1])) / 3.0
+    if size >= cuts[2]:
+        return sign * (1.0 + (size - cuts[2]) / (cuts[1] - cuts[2])) / 3.0
+    return sign * size / cuts[2] / 3.0
+
+
+@njit(cache=True, error_model="numpy")
+def level(z: float, cuts: Floats) -> float:
+    """Share of the cuts that the size of ``z`` reaches, signed."""
+    if math.isnan(z):
+        return NAN
+    reached = 0
+    for cut in cuts:
+        reached += abs(z) >= cut
+    return (1.0 if z > 0 else -1.0) * reached / cuts.size
+
+
+@njit(cache=True, error_model="numpy")
+def buildup(price: float, oi: float, price_cut: float, oi_cut: float, weak: float) -> float:
+    """New positions 1, closed ones ``weak``, signed by the price, times the geometric mean of both moves over cuts."""
+    if math.isnan(price) or math.isnan(oi):
+        return NAN
+    strength = min(1.0, math.sqrt(abs(price) / price_cut * (abs(oi) / oi_cut)))
+    return (1.0 if price > 0 else -1.0) * (1.0 if oi > 0 else weak) * strength
+
+
+@njit(cache=True, error_model="numpy")
+def quadrant(price: float, oi: float, price_cut: float, oi_cut: float) -> int:
+    """State of the build-up matrix beyond both cuts: 1 long build-up, 2 short covering, 3 short build-up, 4 long
+    unwinding, 0 none of them, -1 not known."""
+    if math.isnan(price) or math.isnan(oi):
+        return -1
+    if not (abs(price) > price_cut and abs(oi) > oi_cut):
+        return 0
+    if price > 0:
+        return 1 if oi > 0 else 2
+    return 3 if oi > 0 else 4
+
+
+@njit(cache=True, error_model="numpy")
+def three_way(call: int, put: int, third: float, weak: float) -> float:
+    """State of calls, puts (quadrants) and future (sign of its direction, 0 none) as a number; see ``STATES``.
+
+    1 and -1 strong bull and bear, ``weak`` signed where the options agree and the future rests, else 0.
+    """
+    if call < 0 or put < 0 or math.isnan(third):
+        return NAN
+    of_calls = 0.0 if call == 0 else 1.0 if call <= 2 else -1.0
+    of_puts = 0.0 if put == 0 else -1.0 if put <= 2 else 1.0
+    if of_calls == 0.0 or of_calls != of_puts:
+        return 0.0
+    if third == of_calls:
+        return of_calls
+    return weak * of_calls if third == 0.0 else 0.0
+
+
+@njit(cache=True, error_model="numpy")
+def moments(x: Floats, t: int, n: int, enough: float) -> tuple[float, float]:
+    """Mean and population deviation of the ``n`` bars ending at ``t``; the deviation NaN where they are all equal."""
+    count, total = 0, 0.0
+    low, high = math.inf, -math.inf
+    first = max(0, t - n + 1)
+    for i in range(first, t + 1):
+        if not math.isnan(x[i]):
+            count += 1
+            total += x[i]
+            low = min(low, x[i])
+            high = max(high, x[i])
+    if count < enough * n or count == 0:
+        return NAN, NAN
+    mean = total / count
+    if low == high:
+        return mean, NAN
+    square = 0.0
+    for i in range(first, t + 1):
+        if not math.isnan(x[i]):
+            square += (x[i] - mean) * (x[i] - mean)
+    return mean, math.sqrt(square / count)
+
+
+@njit(cache=True, error_model="numpy")
+def standing(x: Floats, t: int, n: int, enough: float) -> float:
+    """Standard score of ``x[t]`` in the ``n`` bars ending there."""
+    mean, deviation = moments(x, t, n, enough)
+    return (x[t] - mean) / deviation
+
+
+@njit(cache=True, error_model="numpy")
+def correlation(x: Floats, y: Floats, t: int, n: int, enough: float) -> float:
+    """Correlation over the bars of the ``n`` ending at ``t`` that have both; NaN where one is constant there."""
+    count, sum_x, sum_y = 0, 0.0, 0.0
+    low_x, high_x, low_y, high_y = math.inf, -math.inf, math.inf, -math.inf
+    first = max(0, t - n + 1)
+    for i in range(first, t + 1):
+        if not (math.isnan(x[i]) or math.isnan(y[i])):
+            count += 1
+            sum_x += x[i]
+            sum_y += y[i]
+            low_x, high_x = min(low_x, x[i]), max(high_x, x[i])
+            low_y, high_y = min(low_y, y[i]), max(high_y, y[i])
+    if count < enough * n or count == 0 or low_x == high_x or low_y == high_y:
+        return NAN
+    mean_x, mean_y = sum_x / count, sum_y / count
+    xx, yy, xy = 0.0, 0.0, 0.0
+    for i in range(first, t + 1):
+        if not (math.isnan(x[i]) or math.isnan(y[i])):
+            dx, dy = x[i] - mean_x, y[i] - mean_y
+            xx += dx * dx
+            yy += dy * dy
+            xy += dx * dy
+    return min(max(xy / (math.sqrt(xx) * math.sqrt(yy)), -1.0), 1.0)
+
+
+@njit(cache=True, error_model="numpy")
+def relative(now: float, before: float) -> float:
+    """(now - before) / before; NaN unless there was something before."""
+    return (now - before) / before if before > 0 else NAN
+
+
+@njit(cache=True, error_model="numpy")
+def volume_sums(
+    w: StrikeWindow, held: Ints, leg: int, row: int, opened: int, bars: int, enough: float, least: int, out: Floats
+) -> None:
+    """Volume of the ``bars`` bars that end at ``row``, ``bars`` before it, and so on, into ``out``.
+
+    Over the strikes that have ``enough`` of the bars in each of the windows; NaN where they are fewer than ``least``.
+    """
+    counted = 0
+    out[:] = 0.0
+    for k in held:
+        if k < 0:
+            continue
+        there = True
+        for i in range(out.size):
+            end = row + 1 - i * bars
+            begin = max(end - bars, opened)
+            if end <= begin or w.heard[end, k, leg] - w.heard[begin, k, leg] < enough * bars:
+                there = False
+                break
+        if there:
+            counted += 1
+            for i in range(out.size):
+                end = row + 1 - i * bars
+                out[i] += w.traded[end, k, leg] - w.traded[max(end - bars, opened), k, leg]
+    if counted < max(least, 1):
+        out[:] = NAN
+
+
+@njit(cache=True, error_model="numpy")
+def window_volume(w: StrikeWindow, k: int, leg: int, row: int, opened: int, bars: int, enough: float) -> float:
+    """Mean volume a bar of one strike in the ``bars`` bars that end at ``row``; NaN without ``enough`` of them."""
+    begin = max(row + 1 - bars, opened)
+    known = w.heard[row + 1, k, leg] - w.heard[begin, k, leg]
+    if known < enough * bars or known == 0:
+        return NAN
+    return (w.traded[row + 1, k, leg] - w.traded[begin, k, leg]) / known
+
+
+@njit(cache=True, error_model="numpy")
+def payout(oi: Floats, strikes: Floats, level_: float) -> float:
+    """What holders of all options are paid at ``level_``: open interest [K, 2] times intrinsic value."""
+    paid = 0.0
+    for k in range(strikes.size):
+        if oi[k, 0] > 0:
+            paid += oi[k, 0] * max(level_ - strikes[k], 0.0)
+        if oi[k, 1] > 0:
+            paid += oi[k, 1] * max(strikes[k] - level_, 0.0)
+    return paid
+
+
+@njit(cache=True, error_model="numpy")
+def quantile(values: Floats, n: int, share: float) -> float:
+    """Linear quantile of the first ``n`` values, which are reordered."""
+    place = share * (n - 1)
+    k = int(place)
+    low, high = 0, n - 1
+    # Hoare's selection: everything before k is at most, everything after it at least values[k]
+    while low < high:
+        pivot = values[(low + high) // 2]
+        i, j = low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if k <= j:
+            high = j
+        elif k >= i:
+            low = i
+        else:
+            break
+    at = values[k]
+    if k + 1 >= n:
+        return at
+    after = math.inf
+    for i in range(k + 1, n):
+        after = min(after, values[i])
+    return at + (after - at) * (place - k)
+
+
+@njit(cache=True, error_model="numpy")
+def walls(oi: Floats, strikes: Floats, leg: int, share: float, forward: float, room: Floats) -> tuple[float, float]:
+    """Points from the forward to the nearest wall of the leg beyond it (calls above, puts below), and the share of the
+    leg's open interest in walls; NaN where there is no such wall, no open interest. ``room`` [K] is overwritten."""
+    n, total = 0, 0.0
+    for k in range(strikes.size):
+        if not math.isnan(oi[k, leg]):
+            room[n] = oi[k, leg]
+            n += 1
+            total += oi[k, leg]
+    if total <= 0:
+        return NAN, NAN
+    cut = quantile(room, n, share)
+    nearest, inside = NAN, 0.0
+    for k in range(strikes.size):
+        if oi[k, leg] > cut:
+            inside += oi[k, leg]
+            away = strikes[k] - forward if leg == 0 else forward - strikes[k]
+            if away >= 0 and not nearest <= away:
+                nearest = away
+    return nearest, inside / total
+
+
+@njit(cache=True)
+def columns_of(around: Ints, start: int, stop: int, reach: int, n_strikes: int) -> tuple[Ints, Ints]:
+    """Strikes within ``reach`` steps of the money in minutes [start, stop), ascending, and where each minute's stand
+    among them [stop - start, 2 reach + 1], -1 nowhere."""
+    middle = around.shape[1] // 2
+    place = np.full(n_strikes, -1, np.int64)
+    for t in range(start, stop):
+        for j in range(middle - reach, middle + reach + 1):
+            if around[t, j] >= 0:
+                place[around[t, j]] = 0
+    columns = np.flatnonzero(place == 0)
+    place[columns] = np.arange(columns.size)
+    near = np.full((stop - start, 2 * reach + 1), -1, np.int64)
+    for t in range(start, stop):
+        for j in range(2 * reach + 1):
+            k = around[t, middle - reach + j]
+            if k >= 0:
+                near[t - start, j] = place[k]
+    return columns, near
+
+
+@njit(cache=True)
+def opened_at(expiry: Ints, start: int, stop: int) -> Ints:
+    """First minute from which on the nearest expiry has been that of each minute of [start, stop); -1 without one."""
+    out = np.empty(stop - start, np.int64)
+    first = start
+    while first > 0 and expiry[first - 1] == expiry[start]:
+        first -= 1
+    for t in range(start, stop):
+        if t > start and expiry[t] != expiry[t - 1]:
+            first = t
+        out[t - start] = first if expiry[t] >= 0 else -1
+    return out
+
+
+@njit(cache=True)
+def running_volume(volume: Floats, traded: Floats, heard: Floats) -> None:
+    """Volume and number of bars that have one before each row: whole numbers, whose differences are exact."""
+    traded[0] = 0.0
+    heard[0] = 0.0
+    rows, columns, legs = volume.shape
+    for r in range(rows):
+        for k in range(columns):
+            for leg in range(legs):
+                known = not math.isnan(volume[r, k, leg])
+                traded[r + 1, k, leg] = traded[r, k, leg] + (volume[r, k, leg] if known else 0.0)
+                heard[r + 1, k, leg] = heard[r, k, leg] + (1.0 if known else 0.0)
+
+
+@njit(cache=True, error_model="numpy")
+def atm_points(volatility: Floats, around: Ints, strikes: Floats, start: int, stop: int, out: Floats) -> None:
+    """ATM volatility of the nearest expiry in points a year, minutes [start, stop), into ``out``.
+
+    ``volatility`` [M, 3, K, 2]. Mean of both legs at the money; with one of them missing, linear in log-strike between
+    the neighbours one step off if both have both legs.
+    """
+    middle = around.shape[1] // 2
+    mean = np.empty(3)
+    for t in range(start, stop):
+        for j in range(3):
+            k = around[t, middle - 1 + j]
+            mean[j] = (volatility[t, 0, k, 0] + volatility[t, 0, k, 1]) / 2.0 if k >= 0 else NAN
+        if math.isnan(mean[1]) and around[t, middle] >= 0 and not math.isnan(mean[0] + mean[2]):
+            low, at, high = (
+                strikes[around[t, middle - 1]],
+                strikes[around[t, middle]],
+                strikes[around[t, middle + 1]],
+            )
+            mean[1] = mean[0] + (mean[2] - mean[0]) * math.log(at / low) / math.log(high / low)
+        out[t - start] = 100.0 * mean[1]
