@@ -48,10 +48,12 @@ class SessionState:
 
     ``sizes`` and ``activity``: histories of the exposures' sizes and of the quantities ACTIVE_VOLUME .. OVERALL;
     ``products`` behind the weights; ``cuts`` of the levels and the ``scores`` that they adapt to; ``ranked``: what the
-    overall score is ranked in.
+    overall score is ranked in; ``own_medians``: v0 and o0 are learned. Sizes of exposures under the declared ones are
+    not remembered: under those both legs of a busy chain weigh alike, and their difference is next to nothing.
     """
 
     dte: int
+    own_medians: bool
     day: DayConstants
     carried: Carried
     sizes: QuantityHistory
@@ -93,6 +95,7 @@ class GreeksSentiment(AdaptiveComponent[SessionState]):
         ranked = next((one for one in (specific, usual) if one.trusted[OVERALL]), None)
         return SessionState(
             dte=day.dte,
+            own_medians=bool(usual.trusted[ACTIVE_VOLUME] and usual.trusted[ACTIVE_OI]),
             day=day_constants(self.settings, day, sizes, usual, products),
             carried=Carried.fresh(day.n_bars),
             sizes=sizes,
@@ -121,8 +124,10 @@ class GreeksSentiment(AdaptiveComponent[SessionState]):
         rules = self.settings
         marks = np.arange(BAR - 1, inputs.minutes.size, BAR)
         carried = state.carried
-        observed = np.abs(carried.exposure[marks]).reshape(marks.size, EXPOSURES)
-        sizes = state.sizes.with_session(state.dte, observed, rules.history)
+        sizes = state.sizes
+        if state.own_medians:
+            observed = np.abs(carried.exposure[marks]).reshape(marks.size, EXPOSURES)
+            sizes = sizes.with_session(state.dte, observed, rules.history)
         seen = np.column_stack([carried.active[marks], carried.overall[marks]])
         close = inputs.underlying[marks, CLOSE]
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -211,7 +216,7 @@ def day_constants(
     rule = settings.weight_learning
     scale, own = exposure_scale(settings, day.dte, sizes)
     longest = range(settings.dte_multipliers[-1][0] + 1)
-    trusted = usual.trusted
+    own_medians = usual.trusted[ACTIVE_VOLUME] and usual.trusted[ACTIVE_OI]
     return DayConstants(
         n_bars=day.n_bars,
         lot=_lot(day.symbol, day.trade_date, day.dte),
@@ -230,7 +235,7 @@ def day_constants(
         scale=scale,
         least_scale_share=settings.scale_least_share,
         least_scale_minutes=settings.scale_least_minutes,
-        learned=int(own and trusted[ACTIVE_VOLUME] and trusted[ACTIVE_OI]),
+        learned=int(own and own_medians),
         multipliers=np.array([settings.multipliers(days) for days in longest]),
         pin=np.array([settings.pin_multiplier(days) for days in longest]),
         transition=np.array([settings.transition_multiplier(days) for days in longest]),

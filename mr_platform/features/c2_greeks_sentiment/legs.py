@@ -22,6 +22,7 @@ from mr_platform.features.c2_greeks_sentiment.state import (
     LEG_VOLUME,
     LEG_WEIGHT,
     PUT,
+    WEIGHT_HELD,
     DayConstants,
 )
 
@@ -86,7 +87,7 @@ def gather(
                 for side in (CALL, PUT):
                     traded = volume[before, k, side] / day.lot
                     held = oi[before, k, side] / day.lot
-                    w = leg_weight(traded, held, day)
+                    w = leg_weight(traded, held, day) if lag_at != WEIGHT_HELD else now[row, j, side, LEG_WEIGHT]
                     if lag_at == 0:
                         now[row, j, side, LEG_VOLUME] = traded
                         now[row, j, side, LEG_OI] = held

@@ -102,7 +102,8 @@ def first_order() -> Iterator[FeatureSpec]:
         yield spec(
             "first_order",
             f"velocity_{greek}_5",
-            f"relative change in 5 minutes of the size of the {greek} exposure of both sides, the strikes held",
+            f"relative change in 5 minutes of the size of the {greek} exposure of both sides, strikes and weights "
+            "held: what time and market did to it, whatever traded",
             bounds=(-1.0, INF),
             warmup=6,
             parameters=SUM,

@@ -26,7 +26,15 @@ from mr_platform.features.c2_greeks_sentiment.reference_windows import (
     sum_of,
     weighted_mean,
 )
-from mr_platform.features.c2_greeks_sentiment.state import STRADDLE_AT, Carried, DayConstants, Floats, Ints
+from mr_platform.features.c2_greeks_sentiment.state import (
+    EXPOSURE_LAGS,
+    STRADDLE_AT,
+    WEIGHT_HELD,
+    Carried,
+    DayConstants,
+    Floats,
+    Ints,
+)
 from mr_platform.features.inputs import ATM, GREEKS, NEAR, SessionInputs
 from mr_platform.features.series import CLOSE
 from mr_platform.kernels.reference.black76 import greeks as black76_greeks
@@ -68,7 +76,7 @@ def _session(inputs: SessionInputs, day: DayConstants, carried: Carried) -> tupl
     out: Columns = {}
     places = inputs.around[:, ATM - day.reach : ATM + day.reach + 1]
     traded, held, volatility, weight = _legs(inputs, day, places, 0)
-    exposure = [_exposure(inputs, day, places, lag) for lag in (0, 5, 15)]
+    exposure = [_exposure(inputs, day, places, lag) for lag in EXPOSURE_LAGS]
     at = [day.reach + step for step in STRADDLE_AT]
 
     straddle_exposure = np.stack([_net(exposure[0][:, j]) for j in at], axis=1)
@@ -139,7 +147,8 @@ def _legs(inputs: SessionInputs, day: DayConstants, places: Ints, lag: int) -> t
 
 def _exposure(inputs: SessionInputs, day: DayConstants, places: Ints, lag: int) -> Floats:
     """Leg weight times Greek [M, S, 2, 7] of this minute's strikes ``lag`` minutes ago, same expiry only."""
-    *_, weight = _legs(inputs, day, places, lag)
+    # over five minutes the Greeks alone move, over fifteen the weights too
+    *_, weight = _legs(inputs, day, places, 0 if lag == EXPOSURE_LAGS[WEIGHT_HELD] else lag)
     same = lagged(inputs.expiry.astype(float), lag) == inputs.expiry
     forward = np.where(same, lagged(inputs.forward, lag), np.nan)[:, None, None]
     per_basis_point = 1e4 / forward

@@ -20,6 +20,8 @@ STRADDLE_AT = (0, -1, 1)
 CALL, PUT = 0, 1
 EXPOSURE_LAGS = (0, 5, 15)
 """Minutes back at which the exposures of this minute's strikes are read."""
+WEIGHT_HELD = 1
+"""The lag whose exposures stand under this minute's weights: what changed since is the Greek alone."""
 LEG_VOLUME, LEG_OI, LEG_IV, LEG_WEIGHT = range(4)
 FLOW_DELTA, FLOW_DELTA_GROSS, FLOW_VEGA, FLOW_VEGA_GROSS = range(4)
 ACTIVE_VOLUME, ACTIVE_OI, LARGEST_VOLUME, OVERALL = range(4)
@@ -123,9 +125,10 @@ class Market(NamedTuple):
 class Legs(NamedTuple):
     """The set of ATM and ``reach`` strikes on each side, of minutes [start, stop) = N rows, S strikes.
 
-    ``exposure`` [N, 3, S, 2, 7]: leg weight times Greek of this minute's strikes now and ``EXPOSURE_LAGS`` minutes ago,
-    NaN where unknown or of another expiry. Gamma as change of delta per 1 % of the forward; theta, vega and volga in
-    basis points of the forward. ``now`` [N, S, 2, 4]: volume and open interest in contracts, volatility, leg weight.
+    ``exposure`` [N, 3, S, 2, 7]: leg weight times Greek of this minute's strikes now and ``EXPOSURE_LAGS`` minutes ago
+    (at ``WEIGHT_HELD`` with the weight of now), NaN where unknown or of another expiry. Gamma as change of delta per
+    1 % of the forward; theta, vega and volga in basis points of the forward. ``now`` [N, S, 2, 4]: volume and open
+    interest in contracts, volatility, leg weight.
     """
 
     exposure: Floats
