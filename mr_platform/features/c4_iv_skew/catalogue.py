@@ -64,7 +64,8 @@ def _skew() -> Iterator[FeatureSpec]:
             "skew",
             f"distance_reversal_{points}",
             f"volatility of the call {points} points above the ATM strike less that of the put as far below, at a "
-            "strike step of 50; other steps scale the distance",
+            "strike step of 50; other steps scale the distance"
+            + ("; where the chain ends before, of the furthest pair beyond 500" if points == DISTANCES[-1] else ""),
             bounds=GAP,
             parameters=(*BOUNDS, "reversal_points", "reversal_step"),
         )
@@ -252,12 +253,13 @@ def _term() -> Iterator[FeatureSpec]:
     )
     yield spec(
         "term",
-        "contango",
-        "mean over neighbouring expiries of the relative term slope in units of its cut, from -1 backwardation to 1 "
-        "contango",
+        "contango_15",
+        "mean in 15 bars and over neighbouring expiries of the relative term slope in units of its cut, from -1 "
+        "backwardation to 1 contango",
         unit="score",
         bounds=UNIT,
-        parameters=(*BOUNDS, "contango", "backwardation"),
+        warmup=12,
+        parameters=(*WINDOWED, "contango", "backwardation"),
     )
     for n in (15, 60):
         yield spec(

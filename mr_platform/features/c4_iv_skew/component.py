@@ -38,9 +38,9 @@ class SessionState:
 class IVSkew(AdaptiveComponent[SessionState]):
     """C4: the smile of the nearest expiry, its history at that DTE and its range, and its term structure.
 
-    The score says how stressed volatility is: near 1 where it stands high in its history, puts are dear, it rises and
-    the term structure is inverted; near 0 where all is calm. ``engine`` is "cpu" (compiled) or "reference" (NumPy,
-    recomputing from the open at every call).
+    The score says how stressed volatility is, from 0 to 1: high where it stands high in its history, puts are dear, it
+    rises and the term structure is inverted; low where all is calm. ``engine`` is "cpu" (compiled) or "reference"
+    (NumPy, recomputing from the open at every call).
     """
 
     settings: IvSkewParameters = field(default_factory=lambda: defaults(IvSkewParameters))
@@ -102,6 +102,11 @@ def typical_volatility(settings: IvSkewParameters, symbol: str) -> float:
     return instrument(symbol).typical_iv if symbol in known_symbols() else settings.stock_typical_iv
 
 
+def fear_points(settings: IvSkewParameters) -> Floats:
+    """Put less call skew ascending, and the fear that goes with each [2, 4]."""
+    return np.array([settings.fear_cuts[::-1], FEAR_GRADES[::-1]])
+
+
 def day_constants(
     settings: IvSkewParameters, dte: int, n_bars: int, symbol: str, history: QuantityHistory
 ) -> DayConstants:
@@ -127,7 +132,7 @@ def day_constants(
         consistency_count=float(settings.consistency_count),
         momentum=np.array(settings.momentum_minutes, np.int64),
         transitions=np.array([settings.skew_transition, settings.atm_transition, settings.wing_transition]),
-        fear_points=np.array([settings.fear_cuts[::-1], FEAR_GRADES[::-1]]),
+        fear_points=fear_points(settings),
         prototypes=np.array(settings.patterns),
         pattern_width=settings.pattern_width,
         score_weights=np.array(settings.score_weights),

@@ -184,8 +184,13 @@ def _skew_columns(strikes, volatility, days, at_money, steps, t, day, carried, w
     carried.quantities[t, BUTTERFLY] = out[6]
     carried.wing[t] = 0.5 * (wings[1, 0] + wings[1, 1])
     k = at_money[t, NEAR]
-    for j in range(day.reversal_steps.size):
+    last = day.reversal_steps.size - 1
+    for j in range(last + 1):
         out[8 + j] = s.distant_reversal(strikes, volatility[t, NEAR], k, day.reversal_steps[j] * steps[t])
+    nearer = day.reversal_steps[last] - 1.0
+    while math.isnan(out[8 + last]) and nearer > day.reversal_steps[last - 1]:
+        out[8 + last] = s.distant_reversal(strikes, volatility[t, NEAR], k, nearer * steps[t])
+        nearer -= 1.0
     out[19] = out[4] / atm
     for j in range(day.momentum.size):
         out[20 + j] = _since(carried.quantities[:, REVERSAL], days, t, day.momentum[j])
@@ -250,7 +255,8 @@ def _term_columns(years, days, t, day, carried, out):
     out[4] = out[2] / near - 1.0
     first = _graded(out[0], day)
     second = _graded(far / following - 1.0, day)
-    out[5] = first if math.isnan(second) else second if math.isnan(first) else 0.5 * (first + second)
+    carried.graded[t] = verdict.either(first, second)
+    out[5] = w.mean_std(carried.graded, t, day.momentum[1], day.enough)[0] if not math.isnan(near) else NAN
     for j in range(2):
         lag = day.momentum[1 + 2 * j]
         if _before(days, t, lag, NEXT):

@@ -107,6 +107,11 @@ def _smiles(
         for points, n in zip(DISTANCES, day.reversal_steps, strict=True):
             found = smiles.distant_reversal(strikes, volatility[t, NEAR], k, n * steps[t])
             out[f"skew_distance_reversal_{points}"][t] = found
+        *_, inner, n = day.reversal_steps
+        while np.isnan(out["skew_distance_reversal_1000"][t]) and n - 1 > inner:
+            n -= 1
+            found = smiles.distant_reversal(strikes, volatility[t, NEAR], k, n * steps[t])
+            out["skew_distance_reversal_1000"][t] = found
         if k >= 0:
             out["skew_parity_gap_atm"][t] = volatility[t, NEAR, k, 0] - volatility[t, NEAR, k, 1]
     for i, delta in ((1, 25), (0, 10)):
@@ -198,7 +203,8 @@ def _term(atm: Floats, wings: Floats, years: Floats, days: Ints, day: DayConstan
     out["term_forward_premium"] = out["term_forward_volatility_next"] / near - 1
     slopes = np.stack([out["term_slope_next"], far / following - 1], axis=1)
     graded = np.clip(np.where(slopes >= 0, slopes / day.contango, -slopes / day.backwardation), -1, 1)
-    out["term_contango"] = _known_mean(graded)
+    smooth = mean_of(_known_mean(graded), int(day.momentum[1]), day.enough)
+    out["term_contango_15"] = np.where(np.isnan(near), np.nan, smooth)
     for n, i in ((15, 1), (60, 3)):
         lag = int(day.momentum[i])
         same = (days == lagged(days.astype(float), lag)) & (days >= 0)
@@ -319,14 +325,14 @@ def _verdict(
         [
             out["dual_dte_percentile_atm_blend"],
             (1 + out["regime_fear"]) / 2,
-            np.clip(out["dual_dte_momentum_near_15"] / day.transitions[1], -1, 1),
-            -out["term_contango"],
+            (1 + np.clip(out["dual_dte_momentum_near_15"] / day.transitions[1], -1, 1)) / 2,
+            (1 - out["term_contango_15"]) / 2,
         ],
         axis=1,
     )
     known = np.isfinite(parts)
     spoke = np.where(known, day.score_weights, 0).sum(axis=1)
-    score = np.clip(np.where(known, parts * day.score_weights, 0).sum(axis=1) / spoke, -1, 1)
+    score = np.clip(np.where(known, parts * day.score_weights, 0).sum(axis=1) / spoke, 0, 1)
     score[np.isnan(atm[:, NEAR])] = np.nan
     at_dte = days[:, NEAR] == day.dte
     learned = np.zeros(spoke.size)

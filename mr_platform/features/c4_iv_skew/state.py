@@ -73,7 +73,7 @@ class Carried(NamedTuple):
     ``quantities`` [n_bars, 4] as ``QUANTITIES``; ``atm`` [n_bars, 3] rolling ATM volatility by role; ``wing`` [n_bars]
     mean volatility of the headline wings; ``change`` [n_bars, 2] one-minute change of the volatility of the ATM strike
     of that minute, nearest and next expiry; ``velocity`` [n_bars] one-minute move of the smile; ``level`` [n_bars]
-    within the session.
+    within the session; ``graded`` [n_bars] term slope in units of its cuts.
     """
 
     quantities: Floats
@@ -82,6 +82,7 @@ class Carried(NamedTuple):
     change: Floats
     velocity: Floats
     level: Floats
+    graded: Floats
 
     @staticmethod
     def fresh(n_bars: int) -> Carried:
@@ -93,4 +94,5 @@ class Carried(NamedTuple):
             change=np.full((n_bars, 2), np.nan),
             velocity=np.full(n_bars, np.nan),
             level=np.full(n_bars, np.nan),
+            graded=np.full(n_bars, np.nan),
         )

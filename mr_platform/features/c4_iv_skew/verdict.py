@@ -184,7 +184,7 @@ def clipped(x):
 
 @njit(cache=True, error_model="numpy")
 def verdict(at_dte, day: DayConstants, row, explained, atm):
-    """Score, confidence and health of a minute.
+    """Score, confidence and health of a minute; the score is the mean of parts from 0 (calm) to 1 (stressed).
 
     ``explained``: R^2 of the fit of the smile; ``at_dte``: whether the minute is at the DTE of the histories.
     """
@@ -193,8 +193,8 @@ def verdict(at_dte, day: DayConstants, row, explained, atm):
     parts = (
         row[BLEND],
         0.5 * (1.0 + row[FEAR]),
-        clipped(row[MOMENTUM + 1] / day.transitions[1]),
-        -row[CONTANGO],
+        0.5 * (1.0 + clipped(row[MOMENTUM + 1] / day.transitions[1])),
+        0.5 * (1.0 - row[CONTANGO]),
     )
     total = 0.0
     spoke = 0.0
@@ -213,4 +213,4 @@ def verdict(at_dte, day: DayConstants, row, explained, atm):
     calm = 1.0 / row[ABNORMAL] if row[ABNORMAL] > 1.0 else 1.0
     sure = min(spoke, 1.0) * calm * (day.history_share * learned + (1.0 - day.history_share) * fit)
     complete = spoke > 1.0 - 1e-9 and not math.isnan(explained) and at_dte and day.range_trust[ATM_IV] == 1
-    return clipped(total / spoke), sure, 2 if complete else 1
+    return min(max(total / spoke, 0.0), 1.0), sure, 2 if complete else 1
