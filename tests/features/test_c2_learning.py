@@ -180,7 +180,7 @@ def test_a_session_without_prices_hands_on_what_it_was_given(market: Market) -> 
 
 
 def test_the_analysis_is_the_last_minute_of_the_features(market: Market) -> None:
-    chain = chain_of(market, 3)
+    chain = chain_of(market, 2)
     run = run_components({"c2": GreeksSentiment()}, chain)
     inputs = session_inputs(chain, 375, passes=("greeks",))
     found = analyze_volume_weighted_greeks(inputs, symbol="NIFTY")
