@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from datetime import date
@@ -15,10 +15,12 @@ from functools import cache
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import pyarrow as pa
 
 from mr_platform.lake.store import Lake
 from mr_platform.market.simulator.generator import default_sessions, generate_sessions
+from mr_platform.market.simulator.layout import PLATFORM_CHAIN
 from mr_platform.market.simulator.parameters import load_embedded_market
 from mr_platform.migration.standin.market import chain_columns, new_database, table_name
 from mr_platform.migration.standin.server import StandIn
@@ -35,14 +37,43 @@ def market(sessions: int) -> dict[tuple[str, date], pa.Table]:
     return {(day.symbol, day.trade_date): day.table for day in days}
 
 
-def stand_in(folder: Path, *, sessions: int, rows: int | None = None) -> StandIn:
-    """A server, not yet started, with the sessions (the first ``rows`` of each) as its two tables."""
+def made_up(symbol: str, day: date, rows: int) -> pa.Table:
+    """A session without a market: every column has a value, no row is like another, a few cells are NULL."""
+    index = np.arange(rows)
+    seed = day.toordinal() * 31 + len(symbol)
+    values: dict[str, pa.Array] = {}
+    for at, field in enumerate(PLATFORM_CHAIN):
+        if pa.types.is_dictionary(field.type):
+            values[field.name] = pa.array([f"{field.name} {k % (3 + at)}" for k in index]).dictionary_encode()
+        elif pa.types.is_floating(field.type):
+            values[field.name] = pa.array(np.sqrt(index + at + seed), mask=(index + at) % 97 == 0)
+        elif pa.types.is_date(field.type):
+            values[field.name] = pa.array([day] * rows)
+        elif pa.types.is_time(field.type):
+            values[field.name] = pa.array((33_300 + 60 * (index // 50)).astype(np.int32), pa.time32("s"))
+        else:
+            values[field.name] = pa.array(index + at, field.type)
+    values["index_name"] = pa.array([symbol] * rows).dictionary_encode()
+    values["strike"] = pa.array(20_000.0 + 50 * (index % 50))
+    return pa.table(values).cast(PLATFORM_CHAIN)
+
+
+DAYS = (date(2024, 7, 1), date(2024, 7, 2))
+
+
+def stand_in(folder: Path, sessions: Mapping[tuple[str, date], pa.Table]) -> StandIn:
+    """A server, not yet started, with these sessions in the tables of their symbols."""
     database = new_database(folder / "heavydb.duckdb")
     for symbol in SYMBOLS:
         database.create(table_name(symbol), chain_columns())
-    for (symbol, _), table in market(sessions).items():
-        database.append(table_name(symbol), table if rows is None else table.slice(0, rows))
+    for (symbol, _), table in sessions.items():
+        database.append(table_name(symbol), table)
     return StandIn(database)
+
+
+def small(rows: int, days: Sequence[date] = DAYS) -> dict[tuple[str, date], pa.Table]:
+    """Made-up sessions of both symbols."""
+    return {(symbol, day): made_up(symbol, day, rows) for day in days for symbol in SYMBOLS}
 
 
 def environment(server: StandIn | None, home: Path, **more: str) -> dict[str, str]:

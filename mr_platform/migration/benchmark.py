@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,6 +86,7 @@ def _days(rows: int) -> list[date]:
     return calendar.between(date(2019, 1, 1), calendar.last)[:count]
 
 
+@cache
 def _session() -> pa.Table:
     from mr_platform.market.simulator.generator import default_sessions, generate_sessions
     from mr_platform.market.simulator.parameters import load_embedded_market

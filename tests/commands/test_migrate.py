@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from standins import environment, mr, stand_in
+from standins import DAYS, environment, mr, small, stand_in
 
 from mr_platform.migration.standin.server import StandIn
 
@@ -19,7 +19,7 @@ TABLES = ["banknifty_option_chain", "nifty_option_chain"]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
-    with stand_in(tmp_path_factory.mktemp("server"), sessions=1, rows=300) as running:
+    with stand_in(tmp_path_factory.mktemp("server"), small(300, DAYS[:1])) as running:
         yield running
 
 

@@ -16,7 +16,21 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from standins import RAW, SYMBOLS, contents, environment, leftovers, market, mr, mr_alone, stand_in, states
+from standins import (
+    DAYS,
+    RAW,
+    SYMBOLS,
+    contents,
+    environment,
+    leftovers,
+    made_up,
+    market,
+    mr,
+    mr_alone,
+    small,
+    stand_in,
+    states,
+)
 
 from mr_platform import stations
 from mr_platform.lake.layout import Partition
@@ -36,7 +50,7 @@ DONE = {"nifty_option_chain": {"verified": 2}, "banknifty_option_chain": {"verif
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[StandIn]:
-    with stand_in(tmp_path, sessions=2, rows=ROWS) as running:
+    with stand_in(tmp_path, small(ROWS)) as running:
         yield running
 
 
@@ -44,7 +58,7 @@ def server(tmp_path: Path) -> Iterator[StandIn]:
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Digests of the partitions when nothing goes wrong."""
     folder = tmp_path_factory.mktemp("expected")
-    with stand_in(folder, sessions=2, rows=ROWS) as running:
+    with stand_in(folder, small(ROWS)) as running:
         env = environment(running, folder / "home")
         assert mr("migrate", "plan", env=env).returncode == 0
         assert run(env).returncode == 0
@@ -74,28 +88,17 @@ def finished(env: dict[str, str], home: Path, expected: dict[str, str]) -> None:
     assert leftovers(home) == []
 
 
-@pytest.mark.parametrize(
-    ("fault", "more"),
-    [
-        (Fault("cut", nth=3), {}),
-        (Fault("close", nth=4, times=2), {}),
-        (Fault("truncate", nth=2), {}),
-        (Fault("torn", nth=5), {}),
-        (Fault("lose_session", nth=3), {}),
-        (Fault("slow", nth=2, seconds=1.5), {"MR_HEAVYDB_TIMEOUT": "0.5"}),
-    ],
-    ids=lambda value: value.kind if isinstance(value, Fault) else "",
-)
-def test_a_fault_of_the_wire_is_got_over_within_the_run(
-    server: StandIn, tmp_path: Path, expected: dict[str, str], fault: Fault, more: dict[str, str]
+def test_faults_of_the_wire_are_got_over_within_the_run(
+    server: StandIn, tmp_path: Path, expected: dict[str, str]
 ) -> None:
-    env = planned(server, tmp_path / "home", **more)
-    server.faults.add(fault)
-    done = run(env, "--tables", TABLE)
+    env = planned(server, tmp_path / "home", MR_HEAVYDB_TIMEOUT="1")
+    kinds = ("cut", "close", "truncate", "torn", "lose_session")
+    server.faults.add(*(Fault(kind, nth=2 + 3 * at) for at, kind in enumerate(kinds)))
+    server.faults.add(Fault("slow", nth=20, seconds=2.5))
+    done = run(env)
     assert done.returncode == 0, done.stderr
-    assert server.faults.struck[fault.kind] == fault.times
-    assert states(env) == {**DONE, "banknifty_option_chain": {"pending": 2}}
-    assert contents(tmp_path / "home") == {key: value for key, value in expected.items() if key.startswith("NIFTY")}
+    assert server.faults.struck == dict.fromkeys([*kinds, "slow"], 1)
+    finished(env, tmp_path / "home", expected)
 
 
 def test_a_server_that_dies_in_mid_message_leaves_a_clear_state_and_a_resume_finishes(
@@ -154,8 +157,8 @@ def test_a_schema_that_changes_between_two_chunks_stops_with_the_column_named(
 
 def test_rows_that_arrive_during_the_pull_are_moved_too(server: StandIn, tmp_path: Path) -> None:
     env = planned(server, tmp_path / "home")
-    (day, rows), *_ = [(d, t) for (s, d), t in market(2).items() if s == "NIFTY"]
-    more = rows.slice(ROWS, 150)
+    day = DAYS[0]
+    more = made_up("NIFTY", day, ROWS + 150).slice(ROWS)
     server.faults.add(Fault("act", nth=2, act=lambda: server.database.append(TABLE, more), containing=TABLE))
     done = run(env)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -169,8 +172,8 @@ def test_rows_that_arrive_during_the_pull_are_moved_too(server: StandIn, tmp_pat
 def test_rows_that_arrive_after_the_proof_are_found_by_the_next_plan(server: StandIn, tmp_path: Path) -> None:
     env = planned(server, tmp_path / "home")
     assert run(env).returncode == 0
-    (day, rows), *_ = [(d, t) for (s, d), t in market(2).items() if s == "NIFTY"]
-    server.database.append(TABLE, rows.slice(ROWS, 10))
+    day = DAYS[0]
+    server.database.append(TABLE, made_up("NIFTY", day, ROWS + 10).slice(ROWS))
     again = json.loads(mr("migrate", "plan", "--json", "--dry-run", env=env).stdout)
     changed = {table["table"]: table["changed"] for table in again["tables"]}
     assert changed == {TABLE: [str(day)], "banknifty_option_chain": []}
@@ -201,17 +204,17 @@ def test_a_full_disk_stops_the_run_and_the_old_state_stands(
 def test_killed_at_random_moments_it_loses_nothing_and_doubles_nothing(
     server: StandIn, tmp_path: Path, expected: dict[str, str]
 ) -> None:
-    """kill -9 six times in the middle of the work, on one lake; then one run that is let through."""
+    """kill -9 four times in the middle of the work, on one lake; then one run that is let through."""
     home = tmp_path / "home"
     env = planned(server, home)
     moments = random.Random(20_260_102)
     killed = 0
-    for _ in range(6):
+    for _ in range(4):
         killed += kill_somewhere(env, server, moments.randint(1, STATEMENTS // 4))
         found = states(env)
         assert sum(sum(counts.values()) for counts in found.values()) == 4
         assert set(contents(home).items()) <= set(expected.items())
-    assert killed >= 4
+    assert killed >= 3
     assert run(env).returncode == 0
     finished(env, home, expected)
 
@@ -272,7 +275,7 @@ def test_from_the_server_the_whole_graph_yields_what_it_yields_from_the_market_i
     rows = stations.ingest_files(direct, "platform_chain", files)
     assert [row.status for row in rows] == ["ok"] * 4
     moment = datetime(2026, 11, 19, 18, 0, tzinfo=IST)
-    with stand_in(tmp_path, sessions=2) as server:
+    with stand_in(tmp_path, market(2)) as server:
         stations.plan_migration(moved, server.settings, now=moment)
         reports = stations.migrate(moved, server.settings, now=lambda: moment)
     assert [report.state for report in reports] == ["verified"] * 4
