@@ -7,6 +7,7 @@ variable would lose its history, and a run without a server fails with the varia
 word out is the cut-over; without the second nothing of the code location reads HeavyDB.
 """
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,13 +15,14 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
 
 from assets.checks import EXPECTATIONS as SUITE
-from assets.materialise import OWNERS, PICTURES_UP_TO, Outcome, partitions_of, refusal
+from assets.materialise import OWNERS, PICTURES_UP_TO, Outcome, partitions_of, refusal, run_station
 from assets.metadata import inline_png, plain, table_metadata
 from assets.partitions import symbol_days
 from mr_platform.environments import Environment
 from mr_platform.errors import DataError, MrError
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
+from resources.workers import Workers
 
 PLAN = dg.AssetKey(["migration", "plan"])
 MIGRATED = dg.AssetKey(["migration", "option_chain"])
@@ -244,7 +246,7 @@ def _comparison(environment: Environment) -> dg.AssetsDefinition:
         kinds={"heavydb"},
         pool=POOL,
         backfill_policy=dg.BackfillPolicy.multi_run(PARTITIONS_PER_RUN),
-        required_resource_keys={"lake", "heavydb", "workers"},
+        required_resource_keys={"lake", "heavydb"},
         check_specs=[dg.AssetCheckSpec(SAME, asset=COMPARISON, description=SAME_RULE)],
     )
     def migration_comparison(
@@ -254,17 +256,17 @@ def _comparison(environment: Environment) -> dg.AssetsDefinition:
 
         lake, settings = context.resources.lake.open(), context.resources.heavydb.settings()
         wanted = partitions_of(context)
-        different: dict[str, str] = {}
-        for partition in wanted:
-            found = stations.compare_with_source(lake, settings, partition)
-            metadata = {name: plain(value) for name, value in found.summary().items()}
-            if found.differences:
-                metadata["differences"] = dg.MetadataValue.md(markdown_table(found.examples()))
-            if len(wanted) <= PICTURES_UP_TO:
-                metadata["picture"] = inline_png(stations.comparison_picture(found), f"both sides of {partition}")
-            if not found.same:
-                different[str(partition)] = found.verdict
+        work = functools.partial(stations.compare_with_source, lake, settings)
+        # not by the workers' processes: the server is asked by one session at a time
+        outcome = run_station(context, Workers(processes=1), work)
+        shown = {p: _compared(p, found, draw=len(wanted) <= PICTURES_UP_TO) for p, found in outcome.finished.items()}
+        if outcome.refused:
+            for partition, metadata in shown.items():
+                yield dg.AssetMaterialization(COMPARISON, partition=str(partition), metadata=metadata)
+            raise refusal(outcome)
+        for partition, metadata in shown.items():
             context.add_asset_metadata(metadata, partition_key=str(partition))
+        different = {str(p): found.verdict for p, found in outcome.finished.items() if not found.same}
         yield dg.MaterializeResult()
         yield dg.AssetCheckResult(
             asset_key=COMPARISON,
@@ -274,6 +276,18 @@ def _comparison(environment: Environment) -> dg.AssetsDefinition:
         )
 
     return migration_comparison
+
+
+def _compared(partition: Partition, found: Any, *, draw: bool) -> dict[str, Any]:
+    """Metadata of one compared symbol-day."""
+    from mr_platform import stations
+
+    metadata = {name: plain(value) for name, value in found.summary().items()}
+    if found.differences:
+        metadata["differences"] = dg.MetadataValue.md(markdown_table(found.examples()))
+    if draw:
+        metadata["picture"] = inline_png(stations.comparison_picture(found), f"both sides of {partition}")
+    return metadata
 
 
 def markdown_table(rows: Sequence[dict[str, Any]]) -> str:

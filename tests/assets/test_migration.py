@@ -207,6 +207,21 @@ def test_the_parallel_run_shows_both_sides_and_names_the_cell_that_differs(serve
     assert "| ce_close | both | 1.5 | 107.0 |" in shown["differences"].value
 
 
+def test_a_day_that_was_never_moved_is_refused_by_the_comparison_and_the_others_are_shown(
+    server: StandIn, run: Run
+) -> None:
+    run(PLAN)
+    run(MIGRATED, tags=RANGE)
+    beyond = RANGE | {"dagster/asset_partition_range_end": "NIFTY|2025-02-17"}
+    result = run(COMPARISON, tags=beyond)
+    assert not result.success
+    shown = result.asset_materializations_for_node("migration__comparison")
+    assert sorted(event.partition for event in shown) == ["NIFTY|2025-02-13", "NIFTY|2025-02-14"]
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    said = failure.step_failure_data.user_failure_data.description
+    assert said.startswith("1 symbol-days refused, 2 finished; NIFTY|2025-02-17: a migrated partition stands in the")
+
+
 @pytest.mark.parametrize(
     ("automation", "keys", "readers"),
     [
