@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -34,12 +33,6 @@ class VolatilitySurface:
     moneyness: Floats
     volatility: Floats
     method: str
-
-    @property
-    def free_of_calendar_arbitrage(self) -> bool:
-        """Whether total variance nowhere falls from one expiry to the next at the same ln(K/F) over root time."""
-        total = self.volatility**2 * self.days[:, None]
-        return all(not (later < earlier).any() for earlier, later in pairwise(total))
 
 
 def surface_at(inputs: SessionInputs, t: int, settings: IvSkewParameters) -> VolatilitySurface:
