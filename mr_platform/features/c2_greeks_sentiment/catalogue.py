@@ -10,6 +10,7 @@ from mr_platform.features.c2_greeks_sentiment.orders import (
     FIRST_WEIGHTS,
     INF,
     LEG,
+    MEDIANS,
     SCALED,
     SECOND_WEIGHTS,
     SET,
@@ -26,7 +27,7 @@ from mr_platform.parameters.greeks_sentiment import GREEKS
 WINDOW = ("windows.coverage",)
 LEARNED = ("weight_learning", "straddle_weights")
 SCORE = (*SCALED, *ALL_WEIGHTS, *LEARNED, "order_shares")
-LEVEL = (*SCORE, "level_cuts", "level_learning")
+LEVEL = (*SCORE, "level_cuts", "level_learning", "history.level_observations")
 CONFIDENCE = (*SCORE, "confidence_weights", "agreement_floor", "confidence_floor")
 
 
@@ -230,21 +231,21 @@ def _sentiment() -> Iterator[FeatureSpec]:
         "volume_ratio",
         "ln of the median contracts traded in the six legs in the minute over their usual median",
         unit="log ratio",
-        parameters=("leg_weight.default_volume",),
+        parameters=("leg_weight.default_volume", *MEDIANS),
     )
     yield spec(
         "sentiment",
         "oi_ratio",
         "ln of the median contracts held in the six legs over their usual median",
         unit="log ratio",
-        parameters=("leg_weight.default_oi",),
+        parameters=("leg_weight.default_oi", *MEDIANS),
     )
     yield spec(
         "sentiment",
         "flow_size",
         "ln of the most contracts traded in one leg of ATM +-7 in the minute over the symbol's large flow",
         unit="log ratio",
-        parameters=(*SET, "flow_thresholds", "flow_percentiles"),
+        parameters=(*SET, *MEDIANS, "flow_thresholds", "flow_percentiles"),
     )
     yield spec(
         "sentiment",

@@ -14,6 +14,7 @@ from mr_platform.features.c2_greeks_sentiment.state import (
     ACTIVE_OI,
     ACTIVE_VOLUME,
     LARGEST_VOLUME,
+    LEG_FIELDS,
     N_GREEKS,
     N_STRADDLES,
     OVERALL,
@@ -151,7 +152,7 @@ def _compiled(inputs: SessionInputs, start: int, stop: int, state: SessionState,
 
     strikes = 2 * state.day.reach + 1
     exposure = np.full((stop - start, 3, strikes, 2, N_GREEKS), np.nan)
-    now = np.full((stop - start, strikes, 2, 4), np.nan)
+    now = np.full((stop - start, strikes, 2, LEG_FIELDS), np.nan)
     legs.gather(
         inputs.chain_volume,
         inputs.chain_oi,

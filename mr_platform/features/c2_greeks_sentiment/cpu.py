@@ -26,9 +26,10 @@ from mr_platform.features.c2_greeks_sentiment.state import (
     FLOW_VEGA,
     FLOW_VEGA_GROSS,
     LARGEST_VOLUME,
+    LEG_DELTA,
     LEG_OI,
+    LEG_VEGA,
     LEG_VOLUME,
-    LEG_WEIGHT,
     N_GREEKS,
     N_STRADDLES,
     PUT,
@@ -70,7 +71,7 @@ def run(
         shape_columns(
             exposure[0], now, sums, market, t, day, row[FIRST_AT + 32 : SECOND_AT], row[SECOND_AT + 22 : DTE_AT]
         )
-        _flow(exposure[0], now, market, t, day, carried)
+        _flow(now, market, t, day, carried)
         score[t], confidence[t], health[t] = _verdict(now, straddle, t, day, carried)
         dte_columns(
             exposure[0], now, market, t, day, carried, row[33], score[t], confidence[t], row[DTE_AT:SENTIMENT_AT]
@@ -263,7 +264,7 @@ def _wings(exposure, market, t, day):
 
 
 @njit(cache=True, error_model="numpy")
-def _flow(exposure, now, market, t, day, carried):
+def _flow(now, market, t, day, carried):
     """Sums behind the flows: volume of the six legs by delta and vega, signed by the price change delta leaves open."""
     if t == 0 or market.expiry[t] < 0 or market.expiry[t] != market.expiry[t - 1]:
         return
@@ -277,17 +278,15 @@ def _flow(exposure, now, market, t, day, carried):
         for a in range(N_STRADDLES):
             j = day.reach + (0 if a == 0 else -1 if a == 1 else 1)
             price, before = market.price[t, 3 * side + a], market.held[t, 3 * side + a]
-            w = now[j, side, LEG_WEIGHT]
-            if not w > 0:
-                continue
-            unit_delta = exposure[j, side, DELTA] / w
+            traded = now[j, side, LEG_VOLUME]
+            unit_delta = now[j, side, LEG_DELTA]
             left_over = price - before - unit_delta * move
-            if math.isnan(left_over):
+            if math.isnan(left_over) or math.isnan(traded):
                 continue
             known += 1
             way = 0.0 if abs(left_over) <= FLAT * price else s.sign(left_over)
-            by_delta = now[j, side, LEG_VOLUME] * unit_delta
-            by_vega = now[j, side, LEG_VOLUME] * (exposure[j, side, VEGA] / w)
+            by_delta = traded * unit_delta
+            by_vega = traded * now[j, side, LEG_VEGA]
             delta += way * by_delta
             delta_gross += abs(by_delta)
             vega += way * by_vega

@@ -17,8 +17,10 @@ from numba import njit
 from mr_platform.features.c2_greeks_sentiment.state import (
     CALL,
     EXPOSURE_LAGS,
+    LEG_DELTA,
     LEG_IV,
     LEG_OI,
+    LEG_VEGA,
     LEG_VOLUME,
     LEG_WEIGHT,
     PUT,
@@ -93,6 +95,8 @@ def gather(
                         now[row, j, side, LEG_OI] = held
                         now[row, j, side, LEG_IV] = known(volatility[before, k, side])
                         now[row, j, side, LEG_WEIGHT] = w
+                        now[row, j, side, LEG_DELTA] = known(delta[before, k, side])
+                        now[row, j, side, LEG_VEGA] = known(vega[before, k, side])
                     out = exposure[row, lag_at, j, side]
                     out[0] = w * known(delta[before, k, side])
                     out[1] = w * known(gamma[before, k, side]) * level * PERCENT

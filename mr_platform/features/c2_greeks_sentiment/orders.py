@@ -32,10 +32,12 @@ DIRECTED = ("delta", "vanna", "charm")
 """Greeks whose sign is a direction: their straddle is the sum of both legs, that of the others call less put."""
 
 # What steers a quantity, all the way back: fields of the parameters, or object.field of those they stand on.
-LEG = ("leg_weight",)
+MEDIANS = tuple(f"history.range_{part}" for part in ("bounds", "sessions", "observations", "least_sessions"))
+LEG = ("leg_weight", *MEDIANS)
+SAME_DAYS = tuple(f"history.day_{part}" for part in ("sessions", "observations", "least_sessions"))
 SET = ("strike_set.reach", "strike_set.least")
 SUM = (*LEG, *SET)
-SCALED = (*LEG, "scale_sessions", "scale_least_minutes", "scale_least_share")
+SCALED = (*LEG, *SAME_DAYS, "scale_sessions", "scale_least_minutes", "scale_least_share")
 FIRST_WEIGHTS = tuple(f"{greek}_weight" for greek in FIRST)
 SECOND_WEIGHTS = tuple(f"{greek}_weight" for greek in SECOND)
 ALL_WEIGHTS = (*FIRST_WEIGHTS, *SECOND_WEIGHTS)

@@ -117,7 +117,7 @@ def _session(inputs: SessionInputs, day: DayConstants, carried: Carried) -> tupl
     health = np.where(unknown, 0, np.where(whole, 2, 1)).astype(np.int8)
 
     _dte(inputs, places, (held, volatility, weight), exposure[0], greeks, (verdict, sure), day, out)
-    flow = _flow(inputs, traded, exposure[0], weight, at)
+    flow = _flow(inputs, places, traded, at)
     _sentiment(inputs, straddle, overall, greeks, carried.active[:m], flow, day, out)
     return out, verdict, sure, health
 
@@ -326,18 +326,18 @@ def _dte(
     out["dte_gamma_gap"] = (centre[0] - centre[1]) / width
 
 
-def _flow(inputs: SessionInputs, traded: Floats, exposure: Floats, weight: Floats, at: list[int]) -> Columns:
+def _flow(inputs: SessionInputs, places: Ints, traded: Floats, at: list[int]) -> Columns:
     """Sums of the six legs a minute behind the two flows [M]."""
     m = inputs.minutes.size
     price, before = (x.reshape(m, 3, 2) for x in (inputs.bars[:, SIX, CLOSE], inputs.held[:, SIX, 0]))
     same = lagged(inputs.expiry.astype(float), 1) == inputs.expiry
     same &= inputs.expiry >= 0
     move = np.where(same, inputs.forward - lagged(inputs.forward, 1), np.nan)[:, None, None]
-    w, volume = weight[:, at], traded[:, at]
-    delta, vega = (np.where(w > 0, exposure[:, at][..., g] / w, np.nan) for g in (DELTA, VEGA))
+    volume = traded[:, at]
+    delta, vega = (_known(_at(field, places, 0))[:, at] for field in (inputs.delta, inputs.vega))
     left_over = price - before - delta * move
     way = np.where(np.abs(left_over) <= FLAT * price, 0.0, np.sign(left_over))
-    known = np.isfinite(left_over)
+    known = np.isfinite(left_over) & np.isfinite(volume)
     none = ~known.any(axis=(1, 2))
 
     def legs(x: Floats) -> Floats:

@@ -22,7 +22,8 @@ EXPOSURE_LAGS = (0, 5, 15)
 """Minutes back at which the exposures of this minute's strikes are read."""
 WEIGHT_HELD = 1
 """The lag whose exposures stand under this minute's weights: what changed since is the Greek alone."""
-LEG_VOLUME, LEG_OI, LEG_IV, LEG_WEIGHT = range(4)
+LEG_VOLUME, LEG_OI, LEG_IV, LEG_WEIGHT, LEG_DELTA, LEG_VEGA = range(6)
+LEG_FIELDS = 6
 FLOW_DELTA, FLOW_DELTA_GROSS, FLOW_VEGA, FLOW_VEGA_GROSS = range(4)
 ACTIVE_VOLUME, ACTIVE_OI, LARGEST_VOLUME, OVERALL = range(4)
 """Quantities remembered by days to expiry besides the exposures."""
@@ -127,8 +128,8 @@ class Legs(NamedTuple):
 
     ``exposure`` [N, 3, S, 2, 7]: leg weight times Greek of this minute's strikes now and ``EXPOSURE_LAGS`` minutes ago
     (at ``WEIGHT_HELD`` with the weight of now), NaN where unknown or of another expiry. Gamma as change of delta per
-    1 % of the forward; theta, vega and volga in basis points of the forward. ``now`` [N, S, 2, 4]: volume and open
-    interest in contracts, volatility, leg weight.
+    1 % of the forward; theta, vega and volga in basis points of the forward. ``now`` [N, S, 2, 6]: volume and open
+    interest in contracts, volatility, leg weight, delta and vega of one unit.
     """
 
     exposure: Floats
