@@ -169,11 +169,12 @@ def test_what_a_session_leaves(market: Market) -> None:
     assert left["c2_products"][0, -1] == pytest.approx(float((returns[known] ** 2).sum()))
 
 
-def test_a_session_without_prices_hands_on_what_it_was_given(market: Market) -> None:
+@pytest.mark.parametrize("engine", ["cpu", "reference"])
+def test_a_session_without_prices_hands_on_what_it_was_given(market: Market, engine: str) -> None:
     run = run_components({"c2": GreeksSentiment()}, chain_of(market, 0))
     before = replace(market.contexts[0], memory=run.memory())
     silent = OptionChainDay.from_core(market.cores[1].slice(0, 0), market.sessions[1], symbol="NIFTY")
-    empty = run_components({"c2": GreeksSentiment()}, silent, previous=before)
+    empty = run_components({"c2": GreeksSentiment(engine=engine)}, silent, previous=before)
     assert np.isnan(empty.outputs["c2"].values).all() and (empty.outputs["c2"].health == 0).all()
     for name, array in empty.memory().items():
         np.testing.assert_array_equal(array, before.memory[name], err_msg=name)

@@ -126,8 +126,17 @@ def _at(field: Floats, places: Ints, lag: int) -> Floats:
     """``field`` [M, K, 2] at this minute's strikes ``places`` [M, S], ``lag`` minutes ago; NaN where not listed."""
     minutes = np.arange(places.shape[0])[:, None] - lag
     known = (places >= 0) & (minutes >= 0)
+    if not known.any():
+        return np.full((*places.shape, 2), np.nan)
     found = field[np.maximum(minutes, 0), np.maximum(places, 0)]
     return np.where(known[..., None], found, np.nan)
+
+
+def _strikes(inputs: SessionInputs, places: Ints) -> Floats:
+    """Strikes of the set in points [M, S]; NaN where not listed."""
+    return _at(
+        np.broadcast_to(inputs.strikes_listed[:, None], (places.shape[0], inputs.strikes_listed.size, 2)), places, 0
+    )[..., 0]
 
 
 def _known(values: Floats) -> Floats:
@@ -203,8 +212,8 @@ def _first_order(
     gamma, theta = (_side(exposure[0], g, CALL, least) + _side(exposure[0], g, PUT, least) for g in (GAMMA, THETA))
     gamma = np.where(gamma > 0, gamma, np.nan)
     both = np.where(np.isfinite(exposure[0][..., GAMMA]), exposure[0][..., GAMMA], 0.0).sum(axis=2)
-    distance = np.where(places >= 0, inputs.strikes_listed[places] - inputs.forward[:, None], 0.0)
-    out["first_order_gamma_centre"] = (both * distance).sum(axis=1) / gamma / inputs.steps
+    distance = _strikes(inputs, places) - inputs.forward[:, None]
+    out["first_order_gamma_centre"] = np.nan_to_num(both * distance).sum(axis=1) / gamma / inputs.steps
     near = exposure[0][:, day.reach - 1 : day.reach + 2, :, GAMMA].sum(axis=(1, 2))
     out["first_order_gamma_concentration"] = near / gamma
     # back to points and rupees: the move x with gamma x^2 / 2 = |theta|
@@ -237,7 +246,7 @@ def _second_order(
     out["second_order_vanna_drift"] = per(both[VANNA], held_delta)
     out["second_order_convexity"] = per(both[VOLGA], both[VEGA])
     out["second_order_imbalance_volga"] = imbalance(*size[VOLGA])
-    strike = np.where(places >= 0, inputs.strikes_listed[places], np.nan)
+    strike = _strikes(inputs, places)
     beyond = [strike > inputs.forward[:, None], strike < inputs.forward[:, None]]
     legs = [np.where(beyond[side], now[:, :, side, VANNA], np.nan) for side in (CALL, PUT)]
     few = np.stack([np.isfinite(x).sum(axis=1) < day.least_wing for x in legs]).any(axis=0)
@@ -296,7 +305,7 @@ def _dte(
         ratio = gain / (theta / 1440)
         out[f"dte_gamma_gain_{n}"] = np.where((gain > 0) & (theta > 0), np.log(ratio), np.nan)
 
-    strikes = np.where(places >= 0, inputs.strikes_listed[places], np.nan)
+    strikes = _strikes(inputs, places)
     iv = volatility.mean(axis=2)
     low, at, high = (strikes[:, middle + step] for step in (-1, 0, 1))
     between = iv[:, middle - 1] + (iv[:, middle + 1] - iv[:, middle - 1]) * np.log(at / low) / np.log(high / low)
