@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -47,10 +48,14 @@ _EPOCH_WEEKDAY = 3
 
 @dataclass(frozen=True)
 class SessionState:
-    """What ``begin`` makes and ``compute`` carries: the day's constants, the recursions, and what is handed on."""
+    """What ``begin`` makes and ``compute`` carries: the day's constants, the recursions, and what is handed on.
+
+    ``opening`` are the recursions at the open, a copy only for the reference, which starts there at every call.
+    """
 
     day: DayConstants
     carried: Carried
+    opening: Carried
     before: Mapping[str, Floats]
     straddle_daily: Floats
 
@@ -89,13 +94,14 @@ class SupportResistance(AdaptiveComponent[SessionState]):
             rows = memory.get(f"c7_touches_{a}", np.empty((0, 4)))
             carried.touches[a, [VALUE, START, LABEL, VOLUME], : len(rows)] = rows.T
             carried.touch_count[a] = carried.touch_head[a] = carried.touch_before[a] = len(rows)
-        return SessionState(day_constants(self.settings, day, memory, daily), carried, memory, daily)
+        opening = copy.deepcopy(carried) if self.engine == "reference" else carried
+        return SessionState(day_constants(self.settings, day, memory, daily), carried, opening, memory, daily)
 
     def compute(self, inputs: SessionInputs, out: ComponentOutput, start: int, stop: int, state: SessionState) -> None:
         if self.engine == "reference":
             from mr_platform.features.c7_support_resistance import reference
 
-            reference.run(inputs, start, stop, state.day, state.carried, out)
+            reference.run(inputs, start, stop, state.day, state.opening, state.carried, out)
         else:
             from mr_platform.features.c7_support_resistance import cpu
 

@@ -153,7 +153,7 @@ def strength_of(n, held, volume, age, off_round, confirmed, weights, cap, least)
     parts = np.empty(N_PARTS)
     parts[0] = min(1.0, n / cap)
     parts[1] = held / n if n >= least else NAN
-    parts[2] = min(1.0, 0.5 * volume)
+    parts[2] = min(1.0, 0.5 * volume) if not math.isnan(volume) else NAN
     parts[3] = min(1.0, age)
     parts[4] = max(0.0, 1.0 - off_round) if not math.isnan(off_round) else NAN
     parts[5] = confirmed
