@@ -28,6 +28,7 @@ from mr_platform.stations.models import publish_model_metadata, train_model
 from mr_platform.stations.moved import Chosen, Moved, plan_row, status_row
 from mr_platform.stations.regimes import publish_labels, publish_regimes
 from mr_platform.stations.report import StationReport
+from mr_platform.stations.validation_rules import validation_outcomes
 
 __all__ = [
     "Chosen",
@@ -66,5 +67,6 @@ __all__ = [
     "train_model",
     "unified_answer",
     "unmet_by_migrated",
+    "validation_outcomes",
     "verify_migrated",
 ]
