@@ -53,7 +53,9 @@ def core_table(
     for name, shift in zip(COLUMNS, (0.5, 3.0, -3.0, 0.0), strict=True):
         data[f"future_{name}"] = whole + shift * scale
     data["future_volume"] = np.repeat(rng.integers(1, 400, bars) * 50, strikes.size)[keep]
-    data["future_oi"] = np.full(int(keep.sum()), 9_000_000)
+    # a walk of its own: nothing else of a seed's session changes with it
+    steps = np.random.default_rng(seed + 10_000).integers(-400, 401, bars) * 50 * (minute_of_bar % 3 == 0)
+    data["future_oi"] = np.repeat(9_000_000 + np.cumsum(steps), strikes.size)[keep]
     return pa.table(data).replace_schema_metadata({b"symbol": b"NIFTY", b"underlying": kind.encode()})
 
 

@@ -70,3 +70,17 @@ def test_implementations_agree_on_a_large_chain() -> None:
     around = (values, centre, strikes, step, 7, 4)
     np.testing.assert_array_equal(one.sums_around(*around), other.sums_around(*around))
     np.testing.assert_array_equal(one.sums_held(*around, 3), other.sums_held(*around, 3))
+
+
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
+def test_sums_at_several_minutes_are_of_the_strikes_there_at_all_of_them(name: str) -> None:
+    values = np.stack([np.array([[1, 2, 4], [10, NAN, 40], [100, 200, 400]], float)] * 2, axis=2)
+    values[:, :, 1] *= 10
+    held, out = np.array([0, -1, 1, 2]), np.full(3, 7.0)
+    sums_at = engine(name).chain_sums.sums_at
+    assert sums_at(values, held, 0, np.array([2, 0]), 3, out) == 3
+    assert out.tolist() == [700, 7, 7]
+    assert sums_at(values, held, 1, np.array([2, 1, 0]), 2, out) == 2
+    assert out.tolist() == [5000, 500, 50]
+    assert sums_at(values, held, 1, np.array([2, 1, 0]), 3, out) == 2
+    assert np.isnan(out).all()

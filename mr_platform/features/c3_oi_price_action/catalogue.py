@@ -151,8 +151,9 @@ def _rolling() -> Iterator[FeatureSpec]:
     for n in (5, 15):
         yield spec(
             "rolling",
-            f"buildup_future_{n}",
-            f"build-up of the listed future over {n} minutes, as that of calls, with a tenth of their cuts",
+            f"buildup_underlying_{n}",
+            f"build-up of the listed future over {n} minutes, as that of calls, with a tenth of their cuts; of another "
+            "underlying half of its price change over that cut",
             unit="score",
             bounds=UNIT,
             warmup=n + 1,
@@ -199,7 +200,7 @@ def _rolling() -> Iterator[FeatureSpec]:
     yield spec(
         "rolling",
         "three_way_15",
-        "mean over 15 bars of the state of calls, puts and future: 1 strong bull, -1 strong bear, half of it where "
+        "mean over 15 bars of the state of calls, puts and underlying: 1 strong bull, -1 strong bear, half of it where "
         "options alone agree, 0 ranging, arbitrage or transition",
         unit="score",
         bounds=UNIT,

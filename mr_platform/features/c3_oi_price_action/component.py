@@ -48,7 +48,7 @@ class OIPriceAction(AdaptiveComponent[SessionState]):
         if day.previous is not None and day.previous.underlying == day.underlying:
             carried.atr[0] = day.previous.atr_value[1, 0]
             carried.atr[1] = day.previous.atr_bars[1, 0]
-        return SessionState(day_constants(self.settings, day.symbol, day.n_bars), carried)
+        return SessionState(day_constants(self.settings, day), carried)
 
     def compute(self, inputs: SessionInputs, out: ComponentOutput, start: int, stop: int, state: SessionState) -> None:
         if self.engine == "reference":
@@ -61,17 +61,17 @@ class OIPriceAction(AdaptiveComponent[SessionState]):
             window.run(inputs, out, start, stop, state.day, state.carried)
 
 
-def day_constants(settings: OiPriceActionParameters, symbol: str, n_bars: int) -> DayConstants:
+def day_constants(settings: OiPriceActionParameters, day: SessionStart) -> DayConstants:
     """The constants of one session."""
     ranges, flow = settings.strikes, settings.flow
     return DayConstants(
-        n_bars=n_bars,
+        n_bars=day.n_bars,
         usual=ranges.usual,
         least=ranges.least,
         sides=np.array([min(side, ranges.most) for side in (ranges.narrow, ranges.usual, ranges.wide)], np.int64),
         range_cuts=np.array([ranges.vix_low, ranges.vix_high]),
         velocity_minutes=np.array(settings.velocity_minutes, np.int64),
-        velocity_cuts=np.array(settings.velocity_strength(symbol)),
+        velocity_cuts=np.array(settings.velocity_strength(day.symbol)),
         timeframes=np.array(settings.timeframes, np.int64),
         timeframe_weights=np.array(settings.timeframe_weights),
         pcr_minutes=np.array(settings.pcr_change_minutes, np.int64),
@@ -84,7 +84,7 @@ def day_constants(settings: OiPriceActionParameters, symbol: str, n_bars: int) -
         weak=settings.weak_state,
         z_levels=np.array(flow.z_levels),
         z_window=flow.z_window,
-        ratio_cuts=np.array(settings.flow_ratio(symbol)),
+        ratio_cuts=np.array(settings.flow_ratio(day.symbol)),
         accumulation_z=flow.accumulation_z,
         lookback=flow.price_lookback,
         absorption=np.array([flow.absorption_oi, flow.absorption_price]),
@@ -97,4 +97,5 @@ def day_constants(settings: OiPriceActionParameters, symbol: str, n_bars: int) -
         wall_percentile=settings.wall_percentile,
         enough=settings.windows.coverage,
         atr_period=settings.memory.atr_period,
+        future=int(day.underlying == "future"),
     )

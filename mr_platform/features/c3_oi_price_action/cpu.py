@@ -22,7 +22,6 @@ from mr_platform.features.c3_oi_price_action.state import (
     PCR,
     STEP_ALL,
     STEP_CE,
-    STEP_FUTURE,
     STEP_PE,
     STEP_PRICE,
     THREE_WAY,
@@ -33,7 +32,7 @@ from mr_platform.features.c3_oi_price_action.state import (
 from mr_platform.kernels.cpu.chain_sums import sums_at
 
 HIGH, LOW, CLOSE = 1, 2, 3
-FUTURE_CLOSE, FUTURE_OI = 3, 5
+FUTURE_OI = 5
 CUMULATIVE_AT, ROLLING_AT, INSTITUTIONAL_AT, DIVERGENCE_AT = 0, 45, 70, 90
 NAN = math.nan
 
@@ -109,7 +108,7 @@ def _walk(bar, t, day, carried):
 
 
 @njit(cache=True, error_model="numpy")
-def _per_bar(squares, first, t):
+def per_bar(squares, first, t):
     """Realised deviation of one bar since the open."""
     return math.sqrt(squares / (t - first)) if first >= 0 and t > first else NAN
 
@@ -125,17 +124,17 @@ def _change(field, held, leg, row, opened, bars, least, rows, sums):
 
 
 @njit(cache=True, error_model="numpy")
-def _future_change(future, t, bars):
-    """Relative changes over ``bars`` bars of the listed future's close and open interest."""
+def _underlying_change(future, underlying, t, bars, is_future):
+    """Relative changes over ``bars`` bars of the underlying's close and open interest; the latter NaN for no future."""
     if t < bars:
         return NAN, NAN
-    price = p.relative(future[t, FUTURE_CLOSE], future[t - bars, FUTURE_CLOSE])
-    return price, p.relative(future[t, FUTURE_OI], future[t - bars, FUTURE_OI])
+    price = p.relative(underlying[t, CLOSE], underlying[t - bars, CLOSE])
+    return price, p.relative(future[t, FUTURE_OI], future[t - bars, FUTURE_OI]) if is_future == 1 else NAN
 
 
 @njit(cache=True, error_model="numpy")
 def _rolling(w, future, underlying, t, i, day, carried, out, views):
-    """The 25 columns of group rolling; ``views`` [4] gets what the future says."""
+    """The 25 columns of group rolling; ``views`` [4] gets what the underlying says."""
     held, row, opened = w.near[i], t - w.first, max(w.opened[i] - w.first, 0)
     middle = held.size // 2
     held = held[middle - day.usual : middle + day.usual + 1]
@@ -152,7 +151,7 @@ def _rolling(w, future, underlying, t, i, day, carried, out, views):
             trace[t, STEP_CE + leg] = _change(w.oi, held, leg, row, opened, day.timeframes[0], day.least, rows, sums)
         trace[t, STEP_ALL] = _all_change(w.oi, held, row, opened, day.timeframes[0], day.least, rows, sums)
     together = np.full(4, NAN)
-    of_future = np.full(4, NAN)
+    of_underlying = np.full(4, NAN)
     for a in range(4):
         n = day.timeframes[a]
         factor = math.sqrt(n / day.buildup_minutes)
@@ -164,12 +163,15 @@ def _rolling(w, future, underlying, t, i, day, carried, out, views):
                 found = p.buildup(price, oi, price_cut, oi_cut, day.weak)
                 out[3 + 4 * leg + a] = found if leg == 0 else -found
             together[a] = (out[3 + a] + out[7 + a]) / 2.0
-        price, oi = _future_change(future, t, n)
-        of_future[a] = p.buildup(price, oi, day.future_share * price_cut, day.future_share * oi_cut, day.weak)
-    out[11], out[12] = of_future[1], of_future[3]
+        price, oi = _underlying_change(future, underlying, t, n, day.future)
+        price_cut, oi_cut = day.future_share * price_cut, day.future_share * oi_cut
+        if day.future == 1:
+            of_underlying[a] = p.buildup(price, oi, price_cut, oi_cut, day.weak)
+        elif not math.isnan(price):
+            of_underlying[a] = day.weak * min(1.0, max(-1.0, price / price_cut))
+    out[11], out[12] = of_underlying[1], of_underlying[3]
     out[13] = weighted_mean(together, day.timeframe_weights)
-    views[1] = weighted_mean(of_future, day.timeframe_weights)
-    trace[t, STEP_FUTURE] = _future_change(future, t, day.timeframes[0])[1]
+    views[1] = weighted_mean(of_underlying, day.timeframe_weights)
     for a in range(3):
         n = day.correlation_windows[a]
         if there:
@@ -196,7 +198,7 @@ def _all_change(field, held, row, opened, bars, least, rows, sums):
 
 @njit(cache=True, error_model="numpy")
 def _state(w, held, future, underlying, t, row, opened, day, rows, sums):
-    """The three-way state of the minute as a number; without a listed future the underlying's price stands for it."""
+    """The three-way state of the minute as a number."""
     n = day.buildup_minutes
     call = p.quadrant(
         _change(w.close, held, 0, row, opened, n, day.least, rows, sums),
@@ -215,17 +217,15 @@ def _state(w, held, future, underlying, t, row, opened, day, rows, sums):
 
 @njit(cache=True, error_model="numpy")
 def third_way(future, underlying, t, day):
-    """Direction of the listed future's build-up beyond its cuts (1, 0, -1), else of the underlying's price."""
-    n = day.buildup_minutes
-    price, oi = _future_change(future, t, n)
+    """Direction of the future's build-up beyond its cuts (1, 0, -1); of the price alone where it is no future."""
+    price, oi = _underlying_change(future, underlying, t, day.buildup_minutes, day.future)
     price_cut, oi_cut = day.future_share * day.buildup_cuts[0], day.future_share * day.buildup_cuts[1]
-    if not math.isnan(oi):
+    if day.future == 1:
         state = p.quadrant(price, oi, price_cut, oi_cut)
         return NAN if state < 0 else 0.0 if state == 0 else 1.0 if state <= 2 else -1.0
-    move = p.relative(underlying[t, CLOSE], underlying[t - n, CLOSE]) if t >= n else NAN
-    if math.isnan(move):
+    if math.isnan(price):
         return NAN
-    return 0.0 if abs(move) <= price_cut else 1.0 if move > 0 else -1.0
+    return 0.0 if abs(price) <= price_cut else 1.0 if price > 0 else -1.0
 
 
 @njit(cache=True, error_model="numpy")
@@ -259,14 +259,13 @@ def _institutional(w, underlying, t, i, day, carried, row, views):
         out[1] = p.standing(trace[:, STEP_PE], t, n, day.enough)
         out[3] = (p.level(out[1], day.z_levels) - p.level(out[0], day.z_levels)) / 2.0
         _turnover_and_money(w, t, i, day, out)
-        both = p.standing(trace[:, STEP_ALL], t, n, day.enough)
+        out[2] = p.standing(trace[:, STEP_ALL], t, n, day.enough)
         moved = p.standing(trace[:, STEP_PRICE], t, n, day.enough)
-        if not (math.isnan(both) or math.isnan(moved)):
-            grown = min(1.0, max(both, 0.0) / day.absorption[0])
+        if not (math.isnan(out[2]) or math.isnan(moved)):
+            grown = min(1.0, max(out[2], 0.0) / day.absorption[0])
             trace[t, ABSORBED] = grown if abs(moved) < day.absorption[1] else 0.0
         out[8] = p.moments(trace[:, ABSORBED], t, n, day.enough)[0]
         out[17] = weighted_mean(pcr_parts(w, t, i, day, row[36]), day.pcr_weights)
-    out[2] = p.standing(trace[:, STEP_FUTURE], t, n, day.enough)
     price = underlying[t, CLOSE]
     before = underlying[t - day.lookback, CLOSE] if t >= day.lookback else NAN
     move = math.log(price / before) if price > 0 and before > 0 else NAN
@@ -341,7 +340,7 @@ def _net_grade(rates, cuts):
 @njit(cache=True, error_model="numpy")
 def _confirmation(move, rolling, t, day, carried):
     """Direction of the price in deviations, at most 1, times half of put less call price correlation."""
-    deviation = _per_bar(carried.walk[1], carried.walk[2], t) * math.sqrt(day.lookback)
+    deviation = per_bar(carried.walk[1], carried.walk[2], t) * math.sqrt(day.lookback)
     if math.isnan(move) or not deviation > 0:
         return NAN
     direction = min(max(move / deviation, -1.0), 1.0)
@@ -361,9 +360,8 @@ def _divergence(underlying, t, day, carried, out):
     half = (day.swing_bars - 1) // 2
     kind = swings.advance(t, underlying[:, CLOSE], carried.trace[:, FLOW], half, carried.zigzag, carried.swings)
     if kind >= 0:
-        root = math.sqrt(day.swing_bars)
-        price_sd = _per_bar(carried.walk[1], carried.walk[2], t) * root
-        flow_sd = _per_bar(carried.flow[2], carried.flow[3], t) * root
+        price_sd = per_bar(carried.walk[1], carried.walk[2], t)
+        flow_sd = per_bar(carried.flow[2], carried.flow[3], t)
         swings.compare(t, kind, price_sd, flow_sd, day.extreme_z, carried)
     if not math.isnan(underlying[t, CLOSE]):
         swings.write(t, day.swing_bars, day.n_bars, carried.divergences, out)

@@ -54,9 +54,16 @@ DIVERGENCES = (
 
 
 def institutional() -> Iterator[FeatureSpec]:
-    for asset, words in (("ce", "call open interest over ATM +-7"), ("pe", "put open interest over ATM +-7")):
-        yield _flow_z(asset, words, FLOW_Z)
-    yield _flow_z("future", "open interest of the listed future", ("flow.z_window", "windows.coverage", "timeframes"))
+    for asset, words in (("ce", "call"), ("pe", "put"), ("all", "call and put")):
+        yield spec(
+            "institutional",
+            f"flow_z_{asset}",
+            f"3-minute relative change of the {words} open interest over ATM +-7 less its mean of 50 bars, over its "
+            "standard deviation there",
+            unit="standard deviations",
+            warmup=43,
+            parameters=FLOW_Z,
+        )
     yield spec(
         "institutional",
         "flow_level",
@@ -185,7 +192,7 @@ def divergence() -> Iterator[FeatureSpec]:
         yield spec(
             "divergence",
             f"{name}_strength",
-            "geometric mean of both moves in deviations of 15 bars over 2, each at most 1, halved every 15 bars, while "
+            "geometric mean of both moves in deviations of one bar over 2, each at most 1, halved every 15 bars, while "
             f"there is {words}",
             bounds=SHARE,
             warmup=10,
@@ -201,11 +208,11 @@ def divergence() -> Iterator[FeatureSpec]:
             parameters=SWINGS,
         )
     extreme = ("extreme_z", *SWINGS)
-    beyond = "a regular divergence both of whose moves exceed 2 deviations of 15 bars"
+    beyond = "a regular divergence both of whose moves exceed 2 deviations of one bar"
     yield spec(
         "divergence",
         "extreme_flag",
-        f"1 (bull) or -1 (bear) while the last two confirmed swings show {beyond}, else 0",
+        f"1 (bull) or -1 (bear) for 15 bars after a swing has confirmed {beyond}, else 0",
         unit="flag",
         bounds=UNIT,
         warmup=10,
@@ -214,7 +221,7 @@ def divergence() -> Iterator[FeatureSpec]:
     yield spec(
         "divergence",
         "extreme_strength",
-        f"1 - 2 / the lesser move in deviations, signed as the flag and halved every 15 bars, while there is {beyond}",
+        f"1 - 2 / the lesser move in deviations, signed and standing as the flag, halved every 15 bars, of {beyond}",
         bounds=UNIT,
         warmup=10,
         parameters=extreme,
@@ -222,20 +229,8 @@ def divergence() -> Iterator[FeatureSpec]:
     yield spec(
         "divergence",
         "extreme_since",
-        f"bars since a swing last confirmed {beyond}, the session's length where none has",
+        f"bars since a swing last confirmed {beyond}, negative after a bear; the session's length where none has",
         unit="minutes",
-        bounds=(0.0, INF),
         warmup=10,
         parameters=extreme,
-    )
-
-
-def _flow_z(asset: str, words: str, parameters: tuple[str, ...]) -> FeatureSpec:
-    return spec(
-        "institutional",
-        f"flow_z_{asset}",
-        f"3-minute relative change of the {words} less its mean of 50 bars, over its standard deviation there",
-        unit="standard deviations",
-        warmup=43,
-        parameters=parameters,
     )

@@ -21,7 +21,7 @@ from mr_platform.features.series import CLOSE
 
 Row = dict[str, float]
 LEGS = ("ce", "pe")
-FUTURE_CLOSE, FUTURE_OI = 3, 5
+FUTURE_OI = 5
 
 
 def run(
@@ -50,9 +50,10 @@ class Session:
 
     def __post_init__(self) -> None:
         n = self.stop
-        self.set = Held(self.inputs, self.day.usual, self.day.least, self.day)
+        self.opened = r.opened(self.inputs.expiry[:n])
+        self.set = Held(self.inputs, self.opened, self.day.usual, self.day.least, self.day)
         self.price = self.inputs.underlying[:n, CLOSE]
-        self.step = {name: np.full(n, NAN) for name in ("ce", "pe", "all", "price", "future")}
+        self.step = {name: np.full(n, NAN) for name in ("ce", "pe", "all", "price")}
         self.pcr, self.states, self.absorbed = (np.full(n, NAN) for _ in range(3))
         self.flow_known, self.links = np.full(n, NAN), np.full(n, NAN)
         self.points = _atm_points(self.inputs, n)
@@ -63,25 +64,25 @@ class Session:
         row: Row = {}
         first = int(self.day.timeframes[0])
         self.step["price"][t] = _log_return(self.price, t, first)
-        self.step["future"][t] = self._future(t, first)[1]
         self.flow_known[t] = self.flow_known[t - 1] if t else NAN
         there = self.inputs.expiry[t] >= 0
         if there:
             self._velocities(t, row)
             self._cumulative(t, row)
             self._changes(t, first, row)
-        self._future_buildups(t, row)
-        row["institutional_flow_z_future"] = self._z("future", t)
+        self._buildups(t, row)
         if there:
             self._flow(t, row)
             self._trend(t, row)
         return row
 
-    def _future(self, t: int, n: int) -> tuple[float, float]:
+    def _underlying(self, t: int, n: int) -> tuple[float, float]:
+        """Relative changes of the underlying's price and, where it is a listed future, of its open interest."""
         if t < n:
             return NAN, NAN
-        now, before = self.inputs.future[t], self.inputs.future[t - n]
-        return relative(now[FUTURE_CLOSE], before[FUTURE_CLOSE]), relative(now[FUTURE_OI], before[FUTURE_OI])
+        oi = self.inputs.future[:, FUTURE_OI]
+        price = relative(self.price[t], self.price[t - n])
+        return price, relative(oi[t], oi[t - n]) if self.day.future else NAN
 
     def _velocities(self, t: int, row: Row) -> None:
         """Velocities and accelerations of the six sums."""
@@ -121,7 +122,7 @@ class Session:
         side = int(day.sides[2 if points > day.range_cuts[1] else 0 if points < day.range_cuts[0] else 1])
         expected = inputs.forwards[t, NEAR] * points / 100 * math.sqrt(inputs.years[t, NEAR])
         row["cumulative_range_reach"] = side * inputs.steps[t] / expected if expected > 0 else NAN
-        inside = Held(inputs, side, math.ceil(day.least * (2 * side + 1) / (2 * day.usual + 1)), day)
+        inside = Held(inputs, self.opened, side, math.ceil(day.least * (2 * side + 1) / (2 * day.usual + 1)), day)
         both = sum(float(inside.sums(oi, t, leg, (t,))[0]) for leg in (0, 1))
         row["cumulative_concentration_range"] = both / sum(whole) if sum(whole) > 0 else NAN
         row["cumulative_net_velocity_range_15"] = inside.change(oi, t, 1, span) - inside.change(oi, t, 0, span)
@@ -173,15 +174,10 @@ class Session:
             for leg in (0, 1)
             for change in [self.set.change(self.inputs.chain_oi, t, leg, n)]
         ]
-        moved = self._future(t, n)
-        of_future = tuple(day.future_share * cut for cut in cuts)
-        third: str | None
-        if not math.isnan(moved[1]):
-            third = r.quadrant(*moved, of_future[0], of_future[1])
-        else:
-            # without a listed future the underlying's price alone stands for it
-            move = relative(self.price[t], self.price[t - n]) if t >= n else NAN
-            third = r.quadrant(move, math.inf, of_future[0], of_future[1])
+        price, oi = self._underlying(t, n)
+        price_cut, oi_cut = (day.future_share * cut for cut in cuts)
+        # what is no listed future moves by its price alone
+        third = r.quadrant(price, oi if day.future else math.inf, price_cut, oi_cut)
         if states[0] is None or states[1] is None or third is None:
             return NAN
         calls, puts, future = r.DIRECTION[states[0]], -r.DIRECTION[states[1]], r.DIRECTION[third]
@@ -189,15 +185,17 @@ class Session:
             return 0.0
         return calls if future == calls else day.weak * calls if future == 0 else 0.0
 
-    def _future_buildups(self, t: int, row: Row) -> None:
-        """Build-ups of the future, and the weighted trends of options and future."""
+    def _buildups(self, t: int, row: Row) -> None:
+        """Build-ups of the underlying, and the weighted trends of it and of the options."""
         day = self.day
         found = []
         for n in day.timeframes.tolist():
             price_cut, oi_cut = (day.future_share * cut for cut in self._cuts(n))
-            found.append(r.buildup(*self._future(t, n), price_cut, oi_cut, day.weak))
-        row["rolling_buildup_future_5"], row["rolling_buildup_future_15"] = found[1], found[3]
-        row["of_future"] = r.weighted(found, day.timeframe_weights)
+            price, oi = self._underlying(t, n)
+            alone = day.weak * min(1.0, max(-1.0, price / price_cut)) if not math.isnan(price) else NAN
+            found.append(r.buildup(price, oi, price_cut, oi_cut, day.weak) if day.future else alone)
+        row["rolling_buildup_underlying_5"], row["rolling_buildup_underlying_15"] = found[1], found[3]
+        row["of_underlying"] = r.weighted(found, day.timeframe_weights)
         together = [
             (row.get(f"rolling_buildup_ce_{p}", NAN) + row.get(f"rolling_buildup_pe_{p}", NAN)) / 2 for p in TIMEFRAMES
         ]
@@ -212,7 +210,8 @@ class Session:
         """Institutional flow."""
         day = self.day
         z = {name: self._z(name, t) for name in self.step}
-        row["institutional_flow_z_ce"], row["institutional_flow_z_pe"] = z["ce"], z["pe"]
+        for name in ("ce", "pe", "all"):
+            row[f"institutional_flow_z_{name}"] = z[name]
         row["institutional_flow_level"] = (r.level(z["pe"], day.z_levels) - r.level(z["ce"], day.z_levels)) / 2
         self._positions(t, row)
         if not math.isnan(z["all"]) and not math.isnan(z["price"]):
@@ -230,7 +229,7 @@ class Session:
         """Turnover, premium-weighted flow and composite PCR, strike by strike."""
         day, oi, close = self.day, self.inputs.chain_oi, self.inputs.chain_close
         span = int(day.velocity_minutes[1])
-        before = t - span if t - span >= self.set.opened(t) else None
+        before = t - span if t - span >= self.opened[t] else None
         moved, value, busy, fresh = [], 0.0, [], []
         for leg, name in enumerate(LEGS):
             held = [k for k in self.set.strikes(t) if not math.isnan(oi[t, k, leg])]
@@ -276,7 +275,7 @@ class Session:
         pressure = row["institutional_accumulation"] - row["institutional_distribution"]
         views = [
             r.plain_mean([row["institutional_trend_score"], row["rolling_trend"]]),
-            row["of_future"],
+            row["of_underlying"],
             NAN if math.isnan(composite) else float(day.pcr_scores[place]),
             (pressure + row["institutional_flow_level"]) / 2,
         ]

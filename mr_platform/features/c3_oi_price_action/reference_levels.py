@@ -89,13 +89,10 @@ def divergences(inputs: SessionInputs, stop: int, day: DayConstants, flow: Float
             kind, at = confirmed[t]
             points[kind] = [*points[kind][-1:], (float(price[at]), float(flow[at]))]
             if len(points[kind]) == 2:
-                root = math.sqrt(day.swing_bars)
-                deviations = (
-                    per_bar(squares(price[: t + 1]), price, t) * root,
-                    per_bar(steps[: t + 1], flow, t) * root,
-                )
+                deviations = (per_bar(squares(price[: t + 1]), price, t), per_bar(steps[: t + 1], flow, t))
                 for name, sign, strength in judged(kind, points[kind], deviations, day.extreme_z):
-                    if name == "extreme" and sign == 0 and marks.get(name, (0.0,))[0] * SIGNS[kind] < 0:
+                    # an extreme divergence stands for so many bars, whatever the swings after it show
+                    if name == "extreme" and sign == 0 and name in marks:
                         continue
                     marks[name] = (sign, strength if sign else 0.0, t)
                     if sign:
@@ -103,9 +100,12 @@ def divergences(inputs: SessionInputs, stop: int, day: DayConstants, flow: Float
         row: Row = {}
         if not math.isnan(price[t]):
             for name, (sign, strength, since) in marks.items():
-                row[f"divergence_{name}_flag"] = sign
-                row[f"divergence_{name}_strength"] = strength * 0.5 ** ((t - since) / day.swing_bars)
+                standing = name != "extreme" or t - since < day.swing_bars
+                row[f"divergence_{name}_flag"] = sign if standing else 0.0
+                row[f"divergence_{name}_strength"] = strength * 0.5 ** ((t - since) / day.swing_bars) * standing
                 row[f"divergence_{name}_since"] = t - seen[name] if name in seen else day.n_bars
+                if name == "extreme" and sign < 0:
+                    row[f"divergence_{name}_since"] *= -1
         out.append(row)
     return out
 

@@ -25,11 +25,21 @@ def relative(now: float, before: float) -> float:
     return (now - before) / before if before > 0 else NAN
 
 
+def opened(expiry: Ints) -> Ints:
+    """First minute from which on the nearest expiry has been that of each minute [M]."""
+    changed = np.append(True, expiry[1:] != expiry[:-1])
+    return np.asarray(np.maximum.accumulate(np.where(changed, np.arange(expiry.size), 0)))
+
+
 @dataclass(frozen=True, eq=False)
 class Held:
-    """Sums over the strikes that a minute holds: ``side`` strikes on each side of the money, at least ``least``."""
+    """Sums over the strikes that a minute holds: ``side`` strikes on each side of the money, at least ``least``.
+
+    ``opened`` [M] first minute from which on the nearest expiry has been that of each minute.
+    """
 
     inputs: SessionInputs
+    opened: Ints
     side: int
     least: int
     day: DayConstants
@@ -39,17 +49,10 @@ class Held:
         around = self.inputs.around[t, ATM - self.side : ATM + self.side + 1]
         return np.asarray(around[around >= 0])
 
-    def opened(self, t: int) -> int:
-        """First minute from which on the nearest expiry has been that of ``t``."""
-        expiry = self.inputs.expiry
-        while t > 0 and expiry[t - 1] == expiry[t]:
-            t -= 1
-        return t
-
     def sums(self, field: Floats, t: int, leg: int, minutes: Sequence[int]) -> Floats:
         """Sums at the minutes over the strikes of ``t`` there at all of them; NaN where one is of another expiry."""
         out = np.full(len(minutes), NAN)
-        if min(minutes) >= self.opened(t):
+        if min(minutes) >= self.opened[t]:
             sums_at(field, self.strikes(t), leg, np.array(minutes, np.int64), self.least, out)
         return out
 
@@ -70,7 +73,7 @@ class Held:
 
     def volumes(self, t: int, leg: int, n: int, times: int) -> Floats:
         """Volume of the ``n`` bars that end at ``t``, at ``t - n``, ..., over strikes with enough bars in each."""
-        opened = self.opened(t)
+        opened = int(self.opened[t])
         found = []
         for k in self.strikes(t):
             windows = [self.window(end, k, leg, min(n, end - opened + 1)) for end in range(t, t - times * n, -n)]
@@ -82,7 +85,7 @@ class Held:
 
     def pace(self, t: int, k: int, leg: int, n: int) -> float:
         """Mean volume a bar of one strike in ``n`` bars."""
-        known = self.window(t, k, leg, min(n, t - self.opened(t) + 1))
+        known = self.window(t, k, leg, min(n, t - int(self.opened[t]) + 1))
         return total(known) / known.size if known.size and known.size >= self.day.enough * n else NAN
 
 

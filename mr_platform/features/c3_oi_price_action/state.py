@@ -13,7 +13,7 @@ Ints = NDArray[np.int64]
 HIGHS, LOWS = 0, 1
 """Kinds of swing points."""
 REGULAR_BULL, REGULAR_BEAR, HIDDEN_BULL, HIDDEN_BEAR, EXTREME = range(5)
-STEP_CE, STEP_PE, STEP_ALL, STEP_PRICE, STEP_FUTURE, PCR, IV, THREE_WAY, ABSORBED, FLOW = range(10)
+STEP_CE, STEP_PE, STEP_ALL, STEP_PRICE, PCR, IV, THREE_WAY, ABSORBED, FLOW = range(9)
 """Columns of ``Carried.trace``."""
 
 
@@ -23,7 +23,7 @@ class DayConstants(NamedTuple):
     ``usual``, ``least`` strikes of a sum; ``sides`` int64 [3] strikes on each side in low, usual and high volatility
     and ``range_cuts`` [2] points between them; spans and windows int64 in bars; cuts highest first where they are three
     or four, ``pcr_cuts`` lowest first; ``velocity_cuts`` and ``ratio_cuts`` [3] those of the session's symbol;
-    ``atr_period`` bars of Wilder's average.
+    ``atr_period`` bars of Wilder's average; ``future`` 1 when the underlying is a listed future.
     """
 
     n_bars: int
@@ -58,6 +58,7 @@ class DayConstants(NamedTuple):
     wall_percentile: float
     enough: float
     atr_period: int
+    future: int
 
     @property
     def widest(self) -> int:
@@ -74,7 +75,7 @@ class DayConstants(NamedTuple):
 class Carried(NamedTuple):
     """Recursions and session-long traces; filled in place.
 
-    ``trace`` [n_bars, 10]: 3-minute changes of call, put and all open interest, the underlying's 3-minute return,
+    ``trace`` [n_bars, 9]: 3-minute changes of call, put and all open interest, the underlying's 3-minute return,
     the future's open interest change, PCR, ATM volatility in points, the three-way state, how far the bar absorbed,
     the net flow as last known. ``flow`` [4] net flow so far, the last minute it was known (-1), its squared steps,
     the first minute it was known (-1). ``walk`` [3] last price of the underlying, squared log returns, first priced
@@ -98,7 +99,7 @@ class Carried(NamedTuple):
     def fresh(n_bars: int) -> Carried:
         """Before the first minute, nothing known from earlier sessions."""
         return Carried(
-            trace=np.full((n_bars, 10), np.nan),
+            trace=np.full((n_bars, 9), np.nan),
             flow=np.array([0.0, -1.0, 0.0, -1.0]),
             walk=np.array([np.nan, 0.0, -1.0]),
             atr=np.array([np.nan, 0.0, np.nan]),

@@ -64,7 +64,7 @@ def advance(t: int, price: Floats, flow: Floats, bars: int, zigzag: Floats, swin
 
 @njit(cache=True, error_model="numpy")
 def compare(t: int, kind: int, price_sd: float, flow_sd: float, extreme_z: float, carried: Carried) -> None:
-    """Judge the last two swings of a kind that was just confirmed; deviations are those of ``swing_bars`` bars."""
+    """Judge the last two swings of a kind that was just confirmed; deviations are those of one bar."""
     points = carried.swings[kind]
     price = math.log(points[1, 0] / points[0, 0])
     flow = points[1, 1] - points[0, 1]
@@ -88,8 +88,7 @@ def compare(t: int, kind: int, price_sd: float, flow_sd: float, extreme_z: float
     standing = carried.divergences[EXTREME]
     if is_regular and lesser > extreme_z:
         _mark(standing, t, sign, sign * (1.0 - extreme_z / lesser))
-    elif not standing[0] * sign < 0.0:
-        # the swing of one kind ends what stood of that kind, not what swings of the other kind showed
+    elif math.isnan(standing[0]):
         _mark(standing, t, 0.0, 0.0)
 
 
@@ -104,9 +103,18 @@ def _mark(mark: Floats, t: int, sign: float, strength: float) -> None:
 
 @njit(cache=True, error_model="numpy")
 def write(t: int, bars: int, n_bars: int, divergences: Floats, out: Floats) -> None:
-    """Flag, strength and bars since (the session's length where there was none) of the five, into ``out`` [15]."""
+    """Flag, strength and bars since (the session's length where there was none) of the five, into ``out`` [15].
+
+    What a swing shows stands until the next one of its kind, an extreme divergence for ``bars`` bars.
+    """
     for d in range(5):
         mark = divergences[d]
-        out[3 * d] = mark[0]
-        out[3 * d + 1] = mark[1] * 0.5 ** ((t - mark[2]) / bars)
-        out[3 * d + 2] = NAN if math.isnan(mark[0]) else n_bars if math.isnan(mark[3]) else t - mark[3]
+        if math.isnan(mark[0]):
+            continue
+        age = t - mark[2]
+        over = d == EXTREME and age >= bars
+        out[3 * d] = 0.0 if over else mark[0]
+        out[3 * d + 1] = 0.0 if over else mark[1] * 0.5 ** (age / bars)
+        out[3 * d + 2] = n_bars if math.isnan(mark[3]) else t - mark[3]
+        if d == EXTREME and mark[0] < 0.0:
+            out[3 * d + 2] = -age
