@@ -25,14 +25,14 @@ class IvSkewParameters(ParameterObject):
     ``percentile_least``; two percentiles that agree by more than ``consistency`` count half each, else by confidence
     n / ``consistency_count``. ``momentum_minutes``. Transition thresholds of skew, ATM and wing. ``stock_typical_iv``
     of a symbol without one in configs/instruments.yaml, and ``typical_spread`` of log volatility around a typical one:
-    they stand for a history until there is one. ``fear_cuts``: put less call skew, greatest fear first. A smile is like
-    a pattern by how near its put and call skew, as shares of ATM volatility, are to that pattern's; at a distance of
-    ``pattern_width`` by a half. ``score_weights`` of IV percentile, fear, momentum and backwardation; ``history_share``
-    of learned percentiles against the fit of the smile in the confidence. ``surface_strikes`` and ``surface_expiries``
-    of the volatility surface, filled by ``interpolation``; ``surface_velocity`` and ``smile_fit`` say whether these are
-    followed at all; a move of ``abnormal_surface`` standard deviations beyond the mean is abnormal. ``windows``: when a
-    window speaks; ``history``: when a learned value does, but ``percentile_sessions`` and ``percentile_least`` rule a
-    single day.
+    they stand for a history until there is one. ``fear_cuts``: put less call skew, greatest fear first, and
+    ``fear_grades``, the fear at each. A smile is like a pattern by how near its put and call skew, as shares of ATM
+    volatility, are to that pattern's; at a distance of ``pattern_width`` by a half. ``score_weights`` of IV percentile,
+    fear, momentum and backwardation; ``history_share`` of learned percentiles against the fit of the smile in the
+    confidence. ``surface_strikes`` and ``surface_expiries`` of the volatility surface, filled by ``interpolation``;
+    ``surface_velocity`` and ``smile_fit`` say whether these are followed at all; a move of ``abnormal_surface`` standard
+    deviations beyond the mean is abnormal. ``windows``: when a window speaks; ``history``: when a learned value does,
+    but ``percentile_sessions`` and ``percentile_least`` rule a single day.
     """
 
     OBJECT: ClassVar[str] = "iv_skew"
@@ -57,6 +57,7 @@ class IvSkewParameters(ParameterObject):
     stock_typical_iv: float
     typical_spread: float
     fear_cuts: tuple[float, float, float, float]
+    fear_grades: tuple[float, float, float, float]
     pattern_normal: tuple[float, float]
     pattern_steep_put: tuple[float, float]
     pattern_flat: tuple[float, float]
@@ -94,6 +95,7 @@ class IvSkewParameters(ParameterObject):
         )
         yield from ascending(self.momentum_minutes, "momentum_minutes")
         yield from descending(self.fear_cuts, "fear_cuts")
+        yield from descending(self.fear_grades, "fear_grades")
         yield from shares(self.score_weights, "score_weights")
 
     @property

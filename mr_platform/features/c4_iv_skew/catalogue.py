@@ -182,7 +182,7 @@ def _regime() -> Iterator[FeatureSpec]:
         "to extreme fear (1)",
         unit="score",
         bounds=UNIT,
-        parameters=(*WING, "fear_cuts"),
+        parameters=(*WING, "fear_cuts", "fear_grades"),
     )
     yield spec(
         "regime",

@@ -21,8 +21,6 @@ from mr_platform.parameters.objects import defaults
 
 MEMORY = "c4_history"
 BAR = 5
-FEAR_GRADES = (1.0, 0.5, -0.5, -1.0)
-"""Fear at each of ``IvSkewParameters.fear_cuts``: extreme fear, fear, greed, extreme greed."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def typical_volatility(settings: IvSkewParameters, symbol: str) -> float:
 
 def fear_points(settings: IvSkewParameters) -> Floats:
     """Put less call skew ascending, and the fear that goes with each [2, 4]."""
-    return np.array([settings.fear_cuts[::-1], FEAR_GRADES[::-1]])
+    return np.array([settings.fear_cuts[::-1], settings.fear_grades[::-1]])
 
 
 def day_constants(

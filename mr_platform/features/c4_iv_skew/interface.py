@@ -118,7 +118,8 @@ def analyze_dual_dte_iv_skew(
     """C4 over a session's volatilities (inputs with the pass "smile") up to their last minute.
 
     Percentiles are those of earlier sessions at ``specific_dte`` calendar days and in its range (``0_7``, ``8_30``,
-    ``31_plus``; given, it must be the one that ``specific_dte`` lies in). ``symbol`` names the typical volatility.
+    ``31_plus``; given, it must be the one that ``specific_dte`` lies in); a minute whose nearest expiry is at another
+    number of days has none. ``symbol`` names the typical volatility, ``previous`` is the last session's context.
     UsageError without a bar or with another range.
     """
     settings = parameters or defaults(IvSkewParameters)
