@@ -156,17 +156,28 @@ def chain_of(market: Market, i: int) -> OptionChainDay:
 
 def test_what_a_session_leaves(market: Market) -> None:
     run = run_components({"c2": GreeksSentiment()}, chain_of(market, 0))
-    left = run.memory()
+    state, out = run.states["c2"], run.outputs["c2"]
+    left = GreeksSentiment().leave(run.inputs, out, replace(state, own_medians=True))
     assert all(name.startswith("c2_") for name in left)
-    assert left["c2_activity_seen"].shape == (1, 4) and left["c2_products"].shape == (1, 36)
-    # exposures under the declared medians say nothing of the chain
-    assert left["c2_sizes_dte"].size == 0
-    scores = run.outputs["c2"].score[4::5]
+    scores = out.score[4::5]
     assert left["c2_scores"].tolist() == scores[np.isfinite(scores)].tolist()
     returns = np.log(run.inputs.underlying[9::5, 3] / run.inputs.underlying[4:-5:5, 3])
-    greeks = run.states["c2"].carried.greeks[4:-5:5]
+    greeks = state.carried.greeks[4:-5:5]
     known = np.isfinite(greeks).all(axis=1)
     assert left["c2_products"][0, -1] == pytest.approx(float((returns[known] ** 2).sum()))
+    sizes = np.abs(state.carried.exposure[4::5].reshape(75, EXPOSURES))
+    assert left["c2_sizes_median"][0] == pytest.approx(np.nanmedian(sizes, axis=0))
+    assert (
+        left["c2_activity_seen"][0].tolist()
+        == np.isfinite([*state.carried.active[4::5].T, scores]).sum(axis=1).tolist()
+    )
+
+
+def test_under_the_declared_medians_nothing_is_learned_but_the_medians(market: Market) -> None:
+    left = run_components({"c2": GreeksSentiment()}, chain_of(market, 0)).memory()
+    assert left["c2_activity_dte"].size == 1
+    assert left["c2_sizes_dte"].size == left["c2_products_dte"].size == left["c2_scores"].size == 0
+    assert left["c2_cuts"].tolist() == CUTS.tolist()
 
 
 @pytest.mark.parametrize("engine", ["cpu", "reference"])

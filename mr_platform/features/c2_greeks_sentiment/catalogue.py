@@ -271,7 +271,7 @@ def _sentiment() -> Iterator[FeatureSpec]:
         "correlation over 60 minutes of the overall score 5 minutes ago with the underlying's log return since",
         unit="correlation",
         bounds=UNIT,
-        warmup=48,
+        warmup=53,
         parameters=(*SCORE, *WINDOW),
     )
     yield spec(

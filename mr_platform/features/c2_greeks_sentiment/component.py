@@ -49,8 +49,8 @@ class SessionState:
 
     ``sizes`` and ``activity``: histories of the exposures' sizes and of the quantities ACTIVE_VOLUME .. OVERALL;
     ``products`` behind the weights; ``cuts`` of the levels and the ``scores`` that they adapt to; ``ranked``: what the
-    overall score is ranked in; ``own_medians``: v0 and o0 are learned. Sizes of exposures under the declared ones are
-    not remembered: under those both legs of a busy chain weigh alike, and their difference is next to nothing.
+    overall score is ranked in; ``own_medians``: v0 and o0 are learned. Under the declared ones both legs of a busy
+    chain weigh alike and their difference is next to nothing: no scale, weight or cut is learned from it.
     """
 
     dte: int
@@ -120,29 +120,31 @@ class GreeksSentiment(AdaptiveComponent[SessionState]):
             out.values[rows, _PERCENTILE] = state.ranked.rank(OVERALL, state.carried.overall[rows])
 
     def leave(self, inputs: SessionInputs, out: ComponentOutput, state: SessionState) -> Mapping[str, Floats]:
-        """Histories, products, cuts and scores with this session's five-minute observations added."""
+        """What is remembered with this session's five-minute observations added; of a session under declared medians
+        the activity alone.
+        """
         del out
-        rules = self.settings
+        rules, carried = self.settings, state.carried
         marks = np.arange(BAR - 1, inputs.minutes.size, BAR)
-        carried = state.carried
-        sizes = state.sizes
+        overall = carried.overall[marks]
+        seen = np.column_stack([carried.active[marks], overall])
+        activity = state.activity.with_session(state.dte, seen, rules.history)
+        sizes, products, scores, cuts = state.sizes, state.products, state.scores, state.day.cuts
         if state.own_medians:
             observed = np.abs(carried.exposure[marks]).reshape(marks.size, EXPOSURES)
             sizes = sizes.with_session(state.dte, observed, rules.history)
-        seen = np.column_stack([carried.active[marks], carried.overall[marks]])
-        close = inputs.underlying[marks, CLOSE]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            returns = np.log(close[1:] / close[:-1])
-        products = state.products.with_session(
-            state.dte, carried.greeks[marks[:-1]], returns, rules.weight_learning.lookback, rules.history
-        )
-        fresh = carried.overall[marks]
-        scores = np.append(state.scores, fresh[np.isfinite(fresh)])[-rules.level_learning.lookback :]
+            close = inputs.underlying[marks, CLOSE]
+            with np.errstate(invalid="ignore", divide="ignore"):
+                returns = np.log(close[1:] / close[:-1])
+            lookback = rules.weight_learning.lookback
+            products = products.with_session(state.dte, carried.greeks[marks[:-1]], returns, lookback, rules.history)
+            scores = np.append(scores, overall[np.isfinite(overall)])[-rules.level_learning.lookback :]
+            cuts = adapted_cuts(cuts, scores, rules.level_learning, rules.history.level_observations)
         return {
             **sizes.as_memory("c2_sizes"),
-            **state.activity.with_session(state.dte, seen, rules.history).as_memory("c2_activity"),
+            **activity.as_memory("c2_activity"),
             **products.as_memory(),
-            "c2_cuts": adapted_cuts(state.day.cuts, scores, rules.level_learning, rules.history.level_observations),
+            "c2_cuts": cuts,
             "c2_scores": scores,
         }
 
