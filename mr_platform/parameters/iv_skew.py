@@ -30,7 +30,7 @@ class IvSkewParameters(ParameterObject):
     volatility, are to that pattern's; at a distance of ``pattern_width`` by a half. ``score_weights`` of IV percentile,
     fear, momentum and backwardation; ``history_share`` of learned percentiles against the fit of the smile in the
     confidence. ``surface_strikes`` and ``surface_expiries`` of the volatility surface, filled by ``interpolation``;
-    ``surface_velocity`` and ``smile_fit`` say whether these are followed at all; ``abnormal_surface`` standard deviations
+    ``surface_velocity`` and ``smile_fit`` say whether these are followed; ``abnormal_surface`` standard deviations
     beyond the mean are abnormal. ``windows``: when a window speaks; ``history``: when a learned value does, but
     ``percentile_sessions`` and ``percentile_least`` rule a single day.
     """
