@@ -27,13 +27,14 @@ class AtrEmaCprParameters(ParameterObject):
     percentiles (0..1) of the ATR regime, among the session's own values from ``session_least`` of them on where
     ``history`` has too few. ATR against its mean ``momentum_bars`` earlier is ``rising`` above, ``falling`` below,
     where ``track_momentum``. Squeeze below the ``squeeze_percentile`` of ``squeeze_bars``, where ``detect_squeeze``;
-    ``expansion`` and ``contraction`` factors. EMA spans in bars, sessions, weeks and months; ``slope_bars``;
-    ``convergence`` distance. ``correlation_bars`` of both assets' returns, ``channel_bars`` of highs and lows; their
-    ``windows``. ``fibonacci_ratios`` and Camarilla levels close +- range x ``camarilla_factor`` / divisor;
-    ``method_weights`` of the five pivot methods at the start, of those in ``methods_used``. A method learns from
-    touches of its levels: one holds where price is back on its side after ``touch_bars``, ``touch_prior`` touches stand
-    behind the pooled rate, and a touch counts half after ``touch_half_life`` sessions. ``cpr``: the narrow range; it is
-    wide above ``cpr_wide_percent`` of PP. A breakout holds for ``breakout_bars``; untouched ranges are remembered for
+    ``expansion`` and ``contraction`` factors. EMA spans in bars, sessions, weeks and months; the trend of premium is
+    that of premium over the root of time to expiry, at least ``decay_floor_hours``; ``slope_bars``; ``convergence``
+    distance. ``correlation_bars`` of both assets' returns, ``channel_bars`` of highs and lows; their ``windows``.
+    ``fibonacci_ratios`` and Camarilla levels close +- range x ``camarilla_factor`` / divisor; ``method_weights`` of the
+    five pivot methods at the start, of those in ``methods_used``. A method learns from touches of its levels: one holds
+    where price is back on its side after ``touch_bars``, ``touch_prior`` touches stand behind the pooled rate, and a
+    touch counts half after ``touch_half_life`` sessions. ``cpr``: the narrow range; it is wide above
+    ``cpr_wide_percent`` of PP. A breakout holds for ``breakout_bars``; untouched ranges are remembered for
     ``virgin_sessions``.
     """
 
@@ -60,6 +61,7 @@ class AtrEmaCprParameters(ParameterObject):
     daily_ema_spans: tuple[int, int, int, int]
     weekly_ema_spans: tuple[int, int, int]
     monthly_ema_spans: tuple[int, int, int]
+    decay_floor_hours: float
     slope_bars: int
     convergence: float
     correlation_bars: tuple[int, int]

@@ -40,8 +40,12 @@ METHOD_SCORE = (
     "touch_half_life",
     *REGIME,
 )
-TREND = ("ema_spans", *ATR)
-ASSET_SCORE = tuple(dict.fromkeys(("part_weights", *TREND, *METHOD_SCORE, *EXPANSION)))
+TREND = ("ema_spans", *ATR, "memory.atr_longer_spans")
+PREMIUM_TREND = (*TREND, "decay_floor_hours")
+_SCORE = tuple(dict.fromkeys(("part_weights", *METHOD_SCORE, *EXPANSION)))
+ASSET_SCORE = {
+    a: tuple(dict.fromkeys((*_SCORE, *trend))) for a, trend in (("straddle", PREMIUM_TREND), ("underlying", TREND))
+}
 
 
 def spec(
@@ -157,7 +161,8 @@ def dual_asset() -> Iterator[FeatureSpec]:
 
 
 def _scores() -> Iterator[FeatureSpec]:
-    both = (*ASSET_SCORE, "asset_weights")
+    each = ASSET_SCORE["straddle"]
+    both = (*each, "asset_weights")
     yield spec(
         "dual_asset",
         "score",
@@ -176,7 +181,7 @@ def _scores() -> Iterator[FeatureSpec]:
             unit="score",
             bounds=UNIT,
             warmup=20,
-            parameters=ASSET_SCORE,
+            parameters=ASSET_SCORE[a],
         )
     yield spec(
         "dual_asset",
@@ -184,7 +189,7 @@ def _scores() -> Iterator[FeatureSpec]:
         "half the distance between the scores of the straddle and of the underlying",
         bounds=SHARE,
         warmup=20,
-        parameters=ASSET_SCORE,
+        parameters=each,
     )
     yield spec(
         "dual_asset",
@@ -194,15 +199,18 @@ def _scores() -> Iterator[FeatureSpec]:
         warmup=20,
         parameters=both,
     )
-    for a, words in ASSETS.items():
+    for a, level, parameters in (
+        ("straddle", "the rolling ATM straddle over the root of time to expiry", PREMIUM_TREND),
+        ("underlying", "the underlying", TREND),
+    ):
         yield spec(
             "dual_asset",
             f"trend_{a}",
-            f"mean over the warm EMAs of {words} of tanh(2 (P - EMA) / (ATR14 root of n + 1))",
+            f"mean over the warm EMAs of {level} of tanh(1.6 (P - EMA) / (mean size of a change, root of n + 1))",
             unit="score",
             bounds=UNIT,
             warmup=20,
-            parameters=TREND,
+            parameters=parameters,
         )
     yield spec(
         "dual_asset",

@@ -32,6 +32,7 @@ ATM = SERIES.index("atm_straddle")
 MINUTE = LAGS.index(1)
 BAR = 5
 """Minutes of an observation that is remembered."""
+HOURS_A_YEAR = 24.0 * 365.0
 REGIME_AT = [spec.name for spec in catalogue.features()].index("c5_atr_regime_underlying")
 
 
@@ -104,10 +105,11 @@ class AtrEmaCpr(AdaptiveComponent[SessionState]):
             passed_on
             | state.history.with_session(start.dte, observed, settings.history).as_memory(_history_name(start))
             | {
-                "c5_ema": left.ema.copy(),
-                "c5_ema_bars": left.ema_bars.copy(),
-                "c5_slow_atr": left.slow_atr.copy(),
-                "c5_slow_bars": left.slow_bars.copy(),
+                f"c5_{name}": getattr(left, name).copy()
+                for name in Recursions._fields
+                if name not in ("atr", "atr_bars")  # those are columns of the context itself
+            }
+            | {
                 "c5_touches": faded(state.memory.get("c5_touches", NO_TOUCHES), touches, settings.touch_half_life),
             }
         )
@@ -168,6 +170,7 @@ def day_constants(settings: AtrEmaCprParameters, day: SessionStart, history: Qua
         squeeze_bars=settings.squeeze_bars,
         expansion=settings.expansion,
         contraction=settings.contraction,
+        least_years=settings.decay_floor_hours / HOURS_A_YEAR,
         slope_bars=settings.slope_bars,
         convergence=settings.convergence,
         correlation_bars=np.array(settings.correlation_bars, np.int64),

@@ -13,6 +13,7 @@ from numba import njit
 
 from mr_platform.features.c1_triple_straddle.scores import dispersion, sign, weighted_mean, window_mean
 from mr_platform.features.c5_atr_ema_cpr import pieces as p
+from mr_platform.features.c5_atr_ema_cpr import recursions as r
 from mr_platform.features.c5_atr_ema_cpr.state import (
     ATR_SHARE,
     EMA_SHARE,
@@ -67,10 +68,11 @@ def run(
         price[UNDERLYING] = underlying[t, CLOSE]
         before[STRADDLE] = straddle_held[t]
         before[UNDERLYING] = carried.last[UNDERLYING]
-        _touch(underlying[t], carried, day.virgin)
+        r.touch(underlying[t], carried, day.virgin)
         for a in range(N_ASSETS):
-            _update(straddle[t] if a == STRADDLE else underlying[t], before[a], t, a, day, carried, atr, ema, slow_atr)
-        unit = _daily_unit(price[UNDERLYING], day, carried)
+            bar = straddle[t] if a == STRADDLE else underlying[t]
+            r.update(bar, before[a], years[t], t, a, day, carried, atr, ema, slow_atr)
+        unit = r.daily_unit(price[UNDERLYING], day, carried)
         _atr_columns(price, t, day, carried, atr, regime, room, row[ATR_AT:EMA_AT])
         _ema_columns(price, t, day, carried, atr, ema, unit, row[EMA_AT:CPR_AT])
         _cpr_columns(underlying, t, day, carried, unit, regime[UNDERLYING], methods[UNDERLYING], row[CPR_AT:])
@@ -79,95 +81,6 @@ def run(
             methods[STRADDLE, m] = p.ladder(price[STRADDLE], day.levels[STRADDLE, m])
         row[7] = weighted_mean(methods[STRADDLE], _method_weights(day, regime[UNDERLYING]))
         score[t], confidence[t], health[t] = _verdict(day, row)
-
-
-@njit(cache=True, error_model="numpy")
-def _touch(bar, carried, virgin):
-    """Mark the untouched central pivot ranges that the way to this bar's end crosses."""
-    if math.isnan(bar[CLOSE]):
-        return
-    last = carried.last[UNDERLYING]
-    high = p.max_known(p.max_known(bar[HIGH], bar[CLOSE]), last)
-    low = p.min_known(p.min_known(bar[LOW], bar[CLOSE]), last)
-    for i in range(virgin.shape[0]):
-        if low <= virgin[i, 1] and high >= virgin[i, 0]:
-            carried.touched[i] = 1.0
-
-
-@njit(cache=True, error_model="numpy")
-def _update(bar, before, t, a, day, carried, atr, ema, slow_atr):
-    """Take a bar of asset ``a`` into the recursions; ``atr``, ``ema``, ``slow_atr`` get this minute's readings."""
-    close = bar[CLOSE]
-    left = carried.left
-    if not math.isnan(close):
-        high = p.max_known(bar[HIGH], close)
-        low = p.min_known(bar[LOW], close)
-        true_range = high - low if math.isnan(before) else max(high, before) - min(low, before)
-        for j in range(3):
-            seen = left.atr_bars[a, j]
-            base = true_range if seen == 0 else left.atr[a, j]
-            left.atr[a, j] = base + (true_range - base) / min(seen + 1.0, day.atr_spans[j])
-            left.atr_bars[a, j] += 1
-        for j in range(4):
-            base = close if left.ema_bars[a, j] == 0 else left.ema[a, j]
-            left.ema[a, j] = base + 2.0 / (day.ema_spans[j] + 1.0) * (close - base)
-            left.ema_bars[a, j] += 1
-        for k in range(N_TIMEFRAMES):
-            path = carried.path[a, k]
-            way = path[1] + (0.0 if math.isnan(before) else close - before)
-            top = way + (high - close)
-            bottom = way + (low - close)
-            if path[0] == 0:
-                path[2] = top if math.isnan(before) else max(top, 0.0)
-                path[3] = bottom if math.isnan(before) else min(bottom, 0.0)
-            path[0] += 1
-            path[1] = way
-            path[2] = max(path[2], top)
-            path[3] = min(path[3], bottom)
-        if close > 0 and before > 0:
-            carried.return_trace[t, a] = math.log(close / before)
-            if a == UNDERLYING:
-                carried.return_trace[t, 2] = abs(carried.return_trace[t, a])
-        carried.last[a] = close
-        if a == UNDERLYING:
-            carried.extremes[0] = p.max_known(carried.extremes[0], high)
-            carried.extremes[1] = p.min_known(carried.extremes[1], low)
-    for k in range(N_TIMEFRAMES):
-        path = carried.path[a, k]
-        if ((t + 1) % day.timeframes[k] == 0 or t + 1 == day.n_bars) and path[0] > 0:
-            seen = left.slow_bars[a, k]
-            base = path[2] - path[3] if seen == 0 else left.slow_atr[a, k]
-            left.slow_atr[a, k] = base + (path[2] - path[3] - base) / min(seen + 1.0, day.atr_spans[0])
-            left.slow_bars[a, k] += 1
-            path[:] = 0.0
-    known = not math.isnan(close)
-    for j in range(3):
-        warm = known and left.atr_bars[a, j] >= day.atr_spans[j]
-        atr[a, j] = p.usable_range(left.atr[a, j], close) if warm else NAN
-    for j in range(4):
-        ema[a, j] = left.ema[a, j] if known and left.ema_bars[a, j] >= day.ema_spans[j] else NAN
-    for k in range(N_TIMEFRAMES):
-        warm = known and left.slow_bars[a, k] >= day.atr_spans[0]
-        slow_atr[a, k] = p.usable_range(left.slow_atr[a, k], close) if warm else NAN
-    carried.range_trace[t, a] = atr[a, 0]
-    trace = carried.quantity_trace[t]
-    trace[ATR_SHARE + a] = atr[a, 0] / close
-    for k in range(N_TIMEFRAMES):
-        trace[SLOW_SHARE + N_ASSETS * k + a] = slow_atr[a, k] / close
-    trace[EMA_SHARE + a] = (close - ema[a, 2]) / ema[a, 2]
-    if a == UNDERLYING:
-        carried.ema_trace[t, 0] = ema[a, 0]
-        carried.ema_trace[t, 1] = ema[a, 2]
-
-
-@njit(cache=True, error_model="numpy")
-def _daily_unit(price, day, carried):
-    """Wilder's daily ATR with today so far as its last bar; NaN without a price or an earlier session."""
-    if math.isnan(price - day.daily_range):
-        return NAN
-    high = max(carried.extremes[0], day.daily_close)
-    low = min(carried.extremes[1], day.daily_close)
-    return p.usable_range(day.daily_range + (high - low - day.daily_range) * day.daily_weight, price)
 
 
 @njit(cache=True, error_model="numpy")
@@ -288,7 +201,7 @@ def _dual_columns(straddle, underlying, years, t, day, carried, price, before, a
     trace = carried.quantity_trace[t]
     returns = carried.return_trace
     for a in range(N_ASSETS):
-        out[5 + a] = _trend(price[a], ema[a], atr[a, 0], day.ema_spans)
+        out[5 + a] = r.trend(price[a] / r.trend_root(years, a, day), a, ema, day, carried.left)
         for k in range(N_TIMEFRAMES):
             q = SLOW_SHARE + N_ASSETS * k + a
             out[16 + N_ASSETS * k + a] = trace[q]
@@ -311,7 +224,7 @@ def _dual_columns(straddle, underlying, years, t, day, carried, price, before, a
     lag = p.joint(premium, move, 0, 1, t, long, day.enough)[0]
     lead = p.joint(premium, move, 1, 0, t, long, day.enough)[0]
     out[14] = lag - lead if both else NAN
-    unit = _daily_unit(price[UNDERLYING], day, carried)
+    unit = r.daily_unit(price[UNDERLYING], day, carried)
     out[15] = price[STRADDLE] / (unit * math.sqrt(DAYS_A_YEAR * years))
     out[26] = _alignment(price[UNDERLYING], ema[UNDERLYING])
     gap = ema[UNDERLYING, 0] - ema[UNDERLYING, 1]
@@ -323,19 +236,6 @@ def _dual_columns(straddle, underlying, years, t, day, carried, price, before, a
     low = min(carried.extremes[1], day.daily_close)
     out[34] = (high - low) / day.daily_range if not math.isnan(unit) else NAN
     out[39] = p.efficiency(returns[:, 1], t, day.channel_bars, day.enough) if not math.isnan(price[1]) else NAN
-
-
-@njit(cache=True, error_model="numpy")
-def _trend(price, ema, atr, spans):
-    """Mean over the warm EMAs of tanh(z), z the distance in ATRs over the half root of n + 1 that noise would cover."""
-    total = 0.0
-    count = 0
-    for j in range(4):
-        z = 2.0 * (price - ema[j]) / (atr * math.sqrt(spans[j] + 1.0))
-        if not math.isnan(z):
-            total += math.tanh(z)
-            count += 1
-    return total / count if count > 0 else NAN
 
 
 @njit(cache=True, error_model="numpy")

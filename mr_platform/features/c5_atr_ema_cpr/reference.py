@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mr_platform.features.c1_triple_straddle.reference_windows import age, lagged, mean_of, weighted
 from mr_platform.features.c5_atr_ema_cpr.both import ASSETS, SPANS, TIMEFRAMES
 from mr_platform.features.c5_atr_ema_cpr.catalogue import features
+from mr_platform.features.c5_atr_ema_cpr.reference_recursions import extremes, last_known, recursions, trace, trends
 from mr_platform.features.c5_atr_ema_cpr.reference_windows import (
     channel,
     joint,
@@ -23,10 +24,7 @@ from mr_platform.features.c5_atr_ema_cpr.reference_windows import (
     rank,
     rank_so_far,
     ratio_of_sums,
-    recursion,
-    slow_ranges,
     spread_of,
-    true_ranges,
     usable,
 )
 from mr_platform.features.c5_atr_ema_cpr.state import (
@@ -64,15 +62,16 @@ def run(
     assets = (straddle[:stop], underlying[:stop])
     out: Columns = {}
     with np.errstate(all="ignore"):
-        before = (straddle_held[:stop], _last_known(underlying[:stop, CLOSE]))
-        atr, ema, slow = _recursions(assets, before, day, opening, carried)
+        before = (straddle_held[:stop], last_known(underlying[:stop, CLOSE]))
+        atr, ema, slow = recursions(assets, before, day, opening, carried)
+        trend = trends(assets, before, years[:stop], ema[UNDERLYING], day, opening, carried)
         unit = _daily_unit(underlying[:stop], day)
-        _trace(assets, before, atr, ema, slow, carried)
+        trace(assets, before, atr, ema, slow, carried)
         _atr_columns(assets, day, atr, carried, out)
         _ema_columns(assets, day, atr, ema, unit, out)
         _cpr_columns(underlying[:stop], day, unit, out)
         _pair_columns(assets, day, carried, out)
-        _timeframe_columns(assets, before, day, atr, ema, slow, carried, out)
+        _timeframe_columns(assets, before, day, atr, ema, slow, trend, carried, out)
         _level_columns(assets, years[:stop], day, unit, out)
         state = _scores(day, out)
     rows = slice(start, stop)
@@ -83,45 +82,6 @@ def run(
     health[rows] = state[rows]
 
 
-def _last_known(close: Floats) -> Floats:
-    """Last close of the session before each minute."""
-    out = np.full(close.size, np.nan)
-    last = np.nan
-    for t, price in enumerate(close):
-        out[t] = last
-        last = last if np.isnan(price) else price
-    return out
-
-
-def _recursions(
-    assets: Sequence[Floats], before: Sequence[Floats], day: DayConstants, opening: Recursions, carried: Carried
-) -> tuple[list[list[Floats]], list[list[Floats]], list[list[Floats]]]:
-    """Readings of ATR, EMA and slow ATR by asset and span; what they end at goes into ``carried``."""
-    atr: list[list[Floats]] = [[], []]
-    ema: list[list[Floats]] = [[], []]
-    slow: list[list[Floats]] = [[], []]
-    left = carried.left
-    for a, bars in enumerate(assets):
-        close = bars[:, CLOSE]
-        ranges = true_ranges(bars, before[a])
-        for j, span in enumerate(day.atr_spans.tolist()):
-            state = (opening.atr[a, j], opening.atr_bars[a, j])
-            found, left.atr[a, j], left.atr_bars[a, j] = recursion(ranges, state, span, wilder=True)
-            atr[a].append(usable(found, close))
-        for j, span in enumerate(day.ema_spans.tolist()):
-            state = (opening.ema[a, j], opening.ema_bars[a, j])
-            found, left.ema[a, j], left.ema_bars[a, j] = recursion(close, state, span, wilder=False)
-            ema[a].append(found)
-        for k, minutes in enumerate(day.timeframes.tolist()):
-            state = (opening.slow_atr[a, k], opening.slow_bars[a, k])
-            ranges_k = slow_ranges(bars, before[a], minutes, day.n_bars)
-            found, left.slow_atr[a, k], left.slow_bars[a, k] = recursion(
-                ranges_k, state, int(day.atr_spans[0]), wilder=True, hold=True
-            )
-            slow[a].append(usable(found, close))
-    return atr, ema, slow
-
-
 def _daily_unit(underlying: Floats, day: DayConstants) -> Floats:
     """Daily ATR with today's true range so far taken in."""
     today = _range_so_far(underlying, day)
@@ -129,39 +89,9 @@ def _daily_unit(underlying: Floats, day: DayConstants) -> Floats:
     return usable(found, underlying[:, CLOSE])
 
 
-def _extremes(underlying: Floats) -> tuple[Floats, Floats]:
-    """Highest and lowest price so far; NaN in minutes without a price."""
-    close = underlying[:, CLOSE]
-    known = np.isfinite(close)
-    high = np.where(known, np.fmax(underlying[:, HIGH], close), np.nan)
-    low = np.where(known, np.fmin(underlying[:, LOW], close), np.nan)
-    high, low = np.fmax.accumulate(high), np.fmin.accumulate(low)
-    return np.where(known, high, np.nan), np.where(known, low, np.nan)
-
-
 def _range_so_far(underlying: Floats, day: DayConstants) -> Floats:
-    high, low = _extremes(underlying)
+    high, low = extremes(underlying)
     return np.asarray(np.maximum(high, day.daily_close) - np.minimum(low, day.daily_close))
-
-
-def _trace(
-    assets: Sequence[Floats],
-    before: Sequence[Floats],
-    atr: list[list[Floats]],
-    ema: list[list[Floats]],
-    slow: list[list[Floats]],
-    carried: Carried,
-) -> None:
-    """Quantities that are remembered by days to expiry, and the returns of both assets."""
-    m = assets[0].shape[0]
-    for a, bars in enumerate(assets):
-        close = bars[:, CLOSE]
-        shares = [atr[a][0] / close, *(one / close for one in slow[a]), (close - ema[a][2]) / ema[a][2]]
-        for i, share in enumerate(shares):
-            carried.quantity_trace[:m, 2 * i + a] = share
-        valid = (close > 0) & (before[a] > 0)
-        carried.return_trace[:m, a] = np.where(valid, np.log(close / before[a]), np.nan)
-    carried.return_trace[:m, 2] = np.abs(carried.return_trace[:m, UNDERLYING])
 
 
 def _atr_columns(
@@ -244,7 +174,7 @@ def _cpr_columns(underlying: Floats, day: DayConstants, unit: Floats, out: Colum
     levels = day.levels[UNDERLYING]
     for i, method in enumerate(PIVOT_METHODS):
         out[f"cpr_nearest_{method}"] = nearest(price, levels[i], day.central[UNDERLYING, i]) / unit
-    high, low = _extremes(underlying)
+    high, low = extremes(underlying)
     pp = (high + low + price) / 3.0
     width = 200.0 * np.abs(pp - (high + low) / 2.0) / pp
     out["cpr_developing_width"] = (width - day.cpr_narrow) / (day.cpr_wide - day.cpr_narrow)
@@ -275,7 +205,7 @@ def _cpr_columns(underlying: Floats, day: DayConstants, unit: Floats, out: Colum
 def _virgin(underlying: Floats, day: DayConstants) -> Floats:
     """Middle of the nearest central pivot range that is still untouched, less the price."""
     price = underlying[:, CLOSE]
-    last = _last_known(price)
+    last = last_known(price)
     high = np.fmax(np.fmax(underlying[:, HIGH], price), last)
     low = np.fmin(np.fmin(underlying[:, LOW], price), last)
     out = np.full(price.size, np.nan)
@@ -316,6 +246,7 @@ def _timeframe_columns(
     atr: list[list[Floats]],
     ema: list[list[Floats]],
     slow: list[list[Floats]],
+    trend: Sequence[Floats],
     carried: Carried,
     out: Columns,
 ) -> None:
@@ -332,8 +263,7 @@ def _timeframe_columns(
         out[f"dual_asset_ema_percentile_{name}"] = rank(stretch, day.specific_values[6 + a], day.specific_below[6 + a])
         out[f"dual_asset_thrust_{name}"] = (price - before[a]) / atr[a][0]
         out[f"dual_asset_channel_{name}_20"] = channel(assets[a], day.channel_bars, day.enough)
-        z = [2.0 * (price - e) / (atr[a][0] * np.sqrt(n + 1.0)) for e, n in zip(ema[a], day.ema_spans, strict=True)]
-        out[f"dual_asset_trend_{name}"] = weighted(np.tanh(np.stack(z, axis=1)), np.ones(len(z)))
+        out[f"dual_asset_trend_{name}"] = trend[a]
     steps = [assets[UNDERLYING][:, CLOSE], *ema[UNDERLYING]]
     signs = np.stack([np.sign(steps[j] - steps[j + 1]) for j in range(4)], axis=1)
     out["dual_asset_alignment_underlying"] = weighted(signs, np.ones(4))

@@ -15,12 +15,19 @@ _CONSTANT = 1e-20
 
 
 def recursion(
-    values: Floats, state: tuple[float, float], span: int, *, wilder: bool, hold: bool = False
+    values: Floats,
+    state: tuple[float, float],
+    span: int,
+    *,
+    wilder: bool,
+    hold: bool = False,
+    told_from: int | None = None,
 ) -> tuple[Floats, float, float]:
     """Readings [M] of an EMA, or of Wilder's mean, and where it ends: value and values seen.
 
-    Continued from ``state``. NaN before ``span`` values, and where there is none unless ``hold``: then the last reading
-    stays. Wilder's is the plain mean of what it saw until it has seen ``span`` values.
+    Continued from ``state``. NaN before ``told_from`` values (``span`` of them unless said), and where there is none
+    unless ``hold``: then the last reading stays. Wilder's is the plain mean of what it saw until it has seen ``span``
+    values.
     """
     value, seen = state
     out = np.full(values.size, np.nan)
@@ -31,7 +38,7 @@ def recursion(
             seen += 1
         elif not hold:
             continue
-        if seen >= span:
+        if seen >= (span if told_from is None else told_from):
             out[t] = value
     return out, float(value), float(seen)
 

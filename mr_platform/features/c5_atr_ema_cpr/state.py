@@ -28,7 +28,8 @@ N_QUANTITIES = 8
 class DayConstants(NamedTuple):
     """Fixed during a session. Plain numbers and arrays, so that compiled code takes it as it is.
 
-    Named as in the parameters where they come from there; switches are 0 or 1. ``slow_ema`` [10] EMAs of finished days
+    Named as in the parameters where they come from there; switches are 0 or 1. ``least_years`` to expiry under
+    the root that premium is divided by. ``slow_ema`` [10] EMAs of finished days
     (4), weeks (3) and months (3) in rupees, NaN where today's bar would not complete their span, and ``slow_alpha``
     [10] what today's bar weighs. ``daily_range`` Wilder's ATR of the finished sessions, their mean while they are
     young; ``daily_weight`` of today's true range; ``daily_close`` the last finished one. ``levels`` and ``central`` [2,
@@ -56,6 +57,7 @@ class DayConstants(NamedTuple):
     squeeze_bars: int
     expansion: float
     contraction: float
+    least_years: float
     slope_bars: int
     convergence: float
     correlation_bars: Ints
@@ -87,7 +89,12 @@ class DayConstants(NamedTuple):
 
 
 class Recursions(NamedTuple):
-    """What runs on across sessions: value and bars seen of EMAs [2, 4], ATRs [2, 3] and ATRs of slower bars [2, 2]."""
+    """What runs on across sessions: value and bars seen of EMAs [2, 4], ATRs [2, 3] and ATRs of slower bars [2, 2].
+
+    ``noise`` [2, 1] is Wilder's mean of the sizes of one-minute changes, contract held: unlike a true range it is the
+    same thing where a source knows closes only. ``premium`` [1, 4] are EMAs of the straddle over the root of the years
+    to expiry, and row 0 of ``noise`` is of that: premium per root of time does not fall for decay alone.
+    """
 
     ema: Floats
     ema_bars: Floats
@@ -95,11 +102,15 @@ class Recursions(NamedTuple):
     atr_bars: Floats
     slow_atr: Floats
     slow_bars: Floats
+    noise: Floats
+    noise_bars: Floats
+    premium: Floats
+    premium_bars: Floats
 
     @staticmethod
     def fresh() -> Recursions:
         """Nothing seen yet."""
-        shapes = ((N_ASSETS, 4), (N_ASSETS, 3), (N_ASSETS, N_TIMEFRAMES))
+        shapes = ((N_ASSETS, 4), (N_ASSETS, 3), (N_ASSETS, N_TIMEFRAMES), (N_ASSETS, 1), (1, 4))
         return Recursions(*(part for shape in shapes for part in (np.full(shape, np.nan), np.zeros(shape))))
 
     def copy(self) -> Recursions:

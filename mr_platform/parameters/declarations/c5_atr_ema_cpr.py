@@ -31,6 +31,8 @@ _ROWS = (
     _row("daily_ema_spans", ints(4), (20, 50, 100, 200), "sessions", "spans of the daily EMAs", low=2, high=500),
     _row("weekly_ema_spans", ints(3), (10, 20, 50), "weeks", "spans of the weekly EMAs", low=2, high=200),
     _row("monthly_ema_spans", ints(3), (6, 12, 24), "months", "spans of the monthly EMAs", low=2, high=120),
+    _row("decay_floor_hours", FLOAT, 1.0, "hours",
+         "time to expiry under the root that premium is divided by is at least this", low=0.02, high=24),
     _row("slope_bars", INT, 5, "bars", "an EMA's slope is its change over so many bars", low=1, high=75),
     _row("convergence", FLOAT, 0.02, "fraction", "EMAs within this relative distance converge", low=0, high=1),
     _row("correlation_bars", ints(2), (20, 50), "bars", "windows of the correlation of both assets' returns",
