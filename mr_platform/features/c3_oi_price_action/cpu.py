@@ -364,7 +364,7 @@ def _divergence(underlying, t, day, carried, out):
         flow_sd = per_bar(carried.flow[2], carried.flow[3], t)
         swings.compare(t, kind, price_sd, flow_sd, day.extreme_z, carried)
     if not math.isnan(underlying[t, CLOSE]):
-        swings.write(t, day.swing_bars, day.n_bars, carried.divergences, out)
+        swings.write(t, day.swing_bars, day.n_bars, carried.trace[t, FLOW], carried.divergences, out)
 
 
 @njit(cache=True, error_model="numpy")

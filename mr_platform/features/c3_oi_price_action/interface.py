@@ -67,7 +67,7 @@ class DivergenceTypes:
 
     ``standing`` 1 or -1 (an extreme bear) while it stands, else 0; ``strength`` -1 .. 1, fading; ``bars_since`` it was
     last confirmed, negative after an extreme bear, the number of bars where there was none. NaN before two swings of
-    its kind are known.
+    its kind are known, but for ``bars_since``.
     """
 
     standing: Mapping[str, float]
@@ -215,7 +215,7 @@ def classify_divergence_patterns(
         if kind >= 0:
             deviations = [per_bar(squares[i], first[i], t) for i in (0, 1)]
             swings.compare(t, kind, deviations[0], deviations[1], settings.extreme_z, carried)
-    swings.write(price.size - 1, bars, price.size, carried.divergences, out)
+    swings.write(price.size - 1, bars, price.size, flow[-1], carried.divergences, out)
     parts = [dict(zip(DIVERGENCES, out[i::3].tolist(), strict=True)) for i in range(3)]
     return DivergenceTypes(standing=parts[0], strength=parts[1], bars_since=parts[2])
 

@@ -204,7 +204,6 @@ def divergence() -> Iterator[FeatureSpec]:
             f"bars since a swing last confirmed {words}, the session's length where none has",
             unit="minutes",
             bounds=(0.0, INF),
-            warmup=10,
             parameters=SWINGS,
         )
     extreme = ("extreme_z", *SWINGS)
@@ -231,6 +230,5 @@ def divergence() -> Iterator[FeatureSpec]:
         "extreme_since",
         f"bars since a swing last confirmed {beyond}, negative after a bear; the session's length where none has",
         unit="minutes",
-        warmup=10,
         parameters=extreme,
     )

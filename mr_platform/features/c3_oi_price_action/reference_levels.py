@@ -99,6 +99,8 @@ def divergences(inputs: SessionInputs, stop: int, day: DayConstants, flow: Float
                         seen[name] = t
         row: Row = {}
         if not math.isnan(price[t]):
+            if not math.isnan(flow[t]):
+                row |= {f"divergence_{name}_since": day.n_bars for name in KINDS}
             for name, (sign, strength, since) in marks.items():
                 standing = name != "extreme" or t - since < day.swing_bars
                 row[f"divergence_{name}_flag"] = sign if standing else 0.0
@@ -110,6 +112,7 @@ def divergences(inputs: SessionInputs, stop: int, day: DayConstants, flow: Float
     return out
 
 
+KINDS = ("regular_bull", "regular_bear", "hidden_bull", "hidden_bear", "extreme")
 SIGNS = {"low": 1.0, "high": -1.0}
 NAMES = {"low": "bull", "high": "bear"}
 

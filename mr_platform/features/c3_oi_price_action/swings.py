@@ -102,14 +102,17 @@ def _mark(mark: Floats, t: int, sign: float, strength: float) -> None:
 
 
 @njit(cache=True, error_model="numpy")
-def write(t: int, bars: int, n_bars: int, divergences: Floats, out: Floats) -> None:
+def write(t: int, bars: int, n_bars: int, flow: float, divergences: Floats, out: Floats) -> None:
     """Flag, strength and bars since (the session's length where there was none) of the five, into ``out`` [15].
 
-    What a swing shows stands until the next one of its kind, an extreme divergence for ``bars`` bars.
+    What a swing shows stands until the next one of its kind, an extreme divergence for ``bars`` bars. Before two swings
+    of a kind are known nothing is said of it but that it has not been seen, once there is a net flow.
     """
     for d in range(5):
         mark = divergences[d]
         if math.isnan(mark[0]):
+            if not math.isnan(flow):
+                out[3 * d + 2] = n_bars
             continue
         age = t - mark[2]
         over = d == EXTREME and age >= bars
