@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -18,8 +18,9 @@ from mr_platform.features.memory import DailyContext
 from mr_platform.features.running import Run, run_components
 from mr_platform.market.chain import OptionChainDay
 from mr_platform.market.sessions import ORDINARY_WINDOW, Session
-from mr_platform.parameters.atr_ema_cpr import AtrEmaCprParameters
-from mr_platform.parameters.objects import declared_for
+from mr_platform.parameters.atr_ema_cpr import PIVOT_METHODS, AtrEmaCprParameters
+from mr_platform.parameters.common import CentralPivotRange
+from mr_platform.parameters.objects import declared_for, defaults
 from tests.features.conftest import MONDAY, STEP, core_table
 
 PARTS = ("values", "score", "confidence", "health")
@@ -73,6 +74,63 @@ def build(days: int, *, scale: float = 1.0, kind: str = "future") -> Sessions:
 def sessions() -> Sessions:
     """Nine sessions: the first two days to expiry come back in the second week."""
     return build(9)
+
+
+# With these, histories of so few sessions decide.
+SETTINGS = replace(
+    defaults(AtrEmaCprParameters),
+    history=replace(defaults(AtrEmaCprParameters).history, day_least_sessions=1, range_least_sessions=2),
+)
+# Another value of each parameter that some session of the fixture tells from the declared one.
+OTHERS: dict[str, object] = {
+    "asset_weights": (0.5, 0.5),
+    "agreement": 1.1,
+    "conflict": 0.9,
+    "part_weights": (0.5, 0.25, 0.25),
+    "timeframes": (4, 12),
+    "level_cuts": (0.1, 0.2, 0.5, 0.8, 0.95),
+    "session_least": 60,
+    "track_momentum": False,
+    "momentum_bars": 9,
+    "rising": 1.2,
+    "falling": 0.8,
+    "detect_squeeze": False,
+    "squeeze_percentile": 0.5,
+    "squeeze_bars": 15,
+    "expansion": 1.5,
+    "contraction": 0.5,
+    "ema_spans": (10, 25, 60, 120),
+    "daily_ema_spans": (10, 25, 60, 120),
+    "weekly_ema_spans": (5, 15, 40),
+    "monthly_ema_spans": (3, 8, 16),
+    "decay_floor_hours": 24.0,
+    "slope_bars": 9,
+    "convergence": 0.03,
+    "correlation_bars": (15, 40),
+    "channel_bars": 12,
+    "fibonacci_ratios": (0.3, 0.5, 0.9),
+    "camarilla_factor": 1.3,
+    "camarilla_divisors": (10.0, 5.0, 3.0, 1.5),
+    "methods_used": {name: name != "woodie" for name in PIVOT_METHODS},
+    "method_weights": dict.fromkeys(PIVOT_METHODS, 0.2),
+    "touch_bars": 5,
+    "touch_prior": 1.0,
+    "touch_half_life": 1.0,
+    "cpr_wide_percent": 2.0,
+    "breakout_bars": 5,
+    "virgin_sessions": 2,
+    "cpr": {"narrow_percent": 0.2},
+    "windows.coverage": 0.5,
+    "memory.atr_period": 10,
+    "memory.atr_longer_spans": (30, 40),
+    "history.range_bounds": (3, 30),
+    "history.day_sessions": 3,
+    "history.range_sessions": (2, 756, 504),
+    "history.day_observations": 100,
+    "history.day_least_sessions": 2,
+    "history.range_observations": 200,
+    "history.range_least_sessions": 4,
+}
 
 
 def start_of(sessions: Sessions, i: int) -> SessionStart:
@@ -255,3 +313,50 @@ def test_an_empty_session_is_unknown_and_hands_nothing_on_but_what_it_was_given(
     before = sessions.contexts[8].memory
     assert run.memory()["c5_ema"].tolist() == before["c5_ema"].tolist()
     assert run.memory()["c5_history_future_seen"].tolist() == before["c5_history_future_seen"].tolist()
+
+
+def columns(sessions: Sessions, settings: AtrEmaCprParameters) -> dict[str, bytes]:
+    """Every column over all sessions, each session remembering what the one before left under these settings."""
+    component = AtrEmaCpr(settings)
+    memory: dict[str, np.ndarray] = {}
+    parts = []
+    for i, run in enumerate(sessions.runs):
+        before = sessions.previous(i)
+        start = replace(start_of(sessions, i), previous=None if before is None else replace(before, memory=memory))
+        inputs, state = run.inputs, component.begin(start)
+        if i == 4:
+            # premium without a price for a while: one asset must speak alone
+            bars = inputs.bars.copy()
+            bars[40:60] = np.nan
+            inputs = replace(inputs, bars=bars)
+        out = ComponentOutput.empty(375, len(NAMES))
+        component.compute(inputs, out, 0, 375, state)
+        memory = dict(component.leave(inputs, out, state))
+        parts.append(out.values)
+    return {name: column.tobytes() for name, column in zip(NAMES, np.vstack(parts).T.copy(), strict=True)}
+
+
+@pytest.fixture(scope="module")
+def unchanged(sessions: Sessions) -> dict[str, bytes]:
+    return columns(sessions, SETTINGS)
+
+
+@pytest.mark.parametrize("path", OTHERS)
+def test_a_parameter_changes_the_features_that_declare_it_and_nothing_else(
+    path: str, sessions: Sessions, unchanged: dict[str, bytes]
+) -> None:
+    owner, _, name = path.partition(".")
+    value = OTHERS[path]
+    if name or isinstance(getattr(SETTINGS, owner), CentralPivotRange):
+        held = {name: value} if name else value
+        value = replace(getattr(SETTINGS, owner), **held)  # type: ignore[arg-type]
+    after = columns(sessions, replace(SETTINGS, **{owner: value}))
+    declared = {spec.name for spec in AtrEmaCpr().features if {path, owner} & set(spec.parameters)}
+    assert {name for name in NAMES if after[name] != unchanged[name]} == declared
+
+
+def test_every_parameter_of_the_component_is_held_to_what_it_steers() -> None:
+    named = {path.partition(".")[0] for path in OTHERS}
+    assert named == {one.name for one in fields(AtrEmaCprParameters)}
+    declared = {name for spec in AtrEmaCpr().features for name in spec.parameters}
+    assert declared == set(OTHERS)

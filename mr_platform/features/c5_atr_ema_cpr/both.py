@@ -40,7 +40,7 @@ METHOD_SCORE = (
     "touch_half_life",
     *REGIME,
 )
-TREND = ("ema_spans", *ATR, "memory.atr_longer_spans")
+TREND = ("ema_spans", "memory.atr_longer_spans")
 PREMIUM_TREND = (*TREND, "decay_floor_hours")
 _SCORE = tuple(dict.fromkeys(("part_weights", *METHOD_SCORE, *EXPANSION)))
 ASSET_SCORE = {

@@ -138,7 +138,7 @@ def trend(level, a, ema, day, left):
     Its steps have the mean size ``noise``, root(2 / pi) of their deviation, and it strays from its EMA of n bars by the
     half root of n + 1 of them.
     """
-    noise = p.usable_range(left.noise[a, 0], level) if left.noise_bars[a, 0] >= day.atr_spans[0] else NAN
+    noise = p.usable_range(left.noise[a, 0], level)
     total = 0.0
     count = 0
     for j in range(4):

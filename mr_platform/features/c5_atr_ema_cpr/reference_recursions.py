@@ -80,7 +80,7 @@ def trends(
         steps = np.abs(bars[:, CLOSE] - before[a]) / roots[a]
         state = (opening.noise[a, 0], opening.noise_bars[a, 0])
         found, left.noise[a, 0], left.noise_bars[a, 0] = recursion(
-            steps, state, int(day.atr_spans[2]), wilder=True, hold=True, told_from=int(day.atr_spans[0])
+            steps, state, int(day.atr_spans[2]), wilder=True, hold=True, told_from=1
         )
         deviation = usable(found, level) * np.sqrt(np.pi / 2.0)
         z = [2.0 * (level - e) / (deviation * np.sqrt(n + 1.0)) for e, n in zip(averages, day.ema_spans, strict=True)]
