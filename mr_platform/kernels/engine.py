@@ -9,7 +9,7 @@ from types import ModuleType
 from mr_platform.errors import UsageError
 
 ENGINES = ("auto", "cpu", "reference")
-KERNELS = ("scatter", "parity", "moving", "black76", "chain_sums")
+KERNELS = ("scatter", "parity", "moving", "black76", "chain_sums", "correlation")
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Engine:
     moving: ModuleType
     black76: ModuleType
     chain_sums: ModuleType
+    correlation: ModuleType
 
 
 def engine(name: str = "auto") -> Engine:

@@ -38,10 +38,22 @@ def compile_kernels() -> None:
     cpu.moving.rolling_mean_std(series, 3)
     cpu.moving.rolling_correlation(series, series, 3)
     cpu.chain_sums.strike_sums(close)
+    _compile_correlation()
     cpu.chain_sums.max_pain(close, strikes)
     cpu.chain_sums.sums_around(close, centre, strikes, steps, 1, 1)
     cpu.chain_sums.sums_held(close, centre, strikes, steps, 1, 1, 1)
     _compile_scatter()
+
+
+def _compile_correlation() -> None:
+    correlation = engine("cpu").correlation
+    changes = np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]])
+    unit = correlation.unit_columns(changes, 3, 0.8)[0]
+    matrix = correlation.correlation_matrix(unit)
+    correlation.ledoit_wolf(unit)
+    correlation.eigenvalues(matrix)
+    correlation.mahalanobis(np.ones(2), matrix)
+    correlation.rolling_correlation_matrices(changes[None], 3, 0.8)
 
 
 def _compile_scatter() -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mr_platform.parameters.common import WindowParameters
-from mr_platform.parameters.constraints import Broken, ParameterObject, ascending, descending, ordered
+from mr_platform.parameters.common import DteHistoryParameters, WindowParameters
+from mr_platform.parameters.constraints import Broken, ParameterObject, ascending, descending, holds, ordered, shares
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,12 @@ class CorrelationParameters(ParameterObject):
     ``windows``: when a window speaks. ``absorption_share`` of the eigenvectors in the absorption ratio. Coherence below
     ``coherence_critical`` or ``coherence_warning``. ``gap_weights``: weight of the overnight gap by its size in
     percent, below each of ``gap_cuts`` and beyond the last; a cut belongs to the smaller weight.
+
+    Strike sums reach over ATM +- ``strike_reach`` and need ``least_strikes``; the wings of both skews stand at
+    |delta| ``wing_delta`` and need ``least_wing`` out-of-the-money options. ``shift_minutes``: how far back a change of
+    structure looks. Two series are joined in the graph from |r| of ``graph_threshold`` on. ``score_weights`` of the
+    tracked pairs' strength, their soundness, the matrix's stability and the components' coherence; they learn by
+    ``learning_rate``. ``history``: when a learned threshold replaces its default.
     """
 
     OBJECT: ClassVar[str] = "correlation"
@@ -57,6 +63,15 @@ class CorrelationParameters(ParameterObject):
     coherence_warning: float
     gap_cuts: tuple[float, float, float, float]
     gap_weights: tuple[float, float, float, float, float]
+    strike_reach: int
+    least_strikes: int
+    wing_delta: float
+    least_wing: int
+    shift_minutes: int
+    graph_threshold: float
+    score_weights: tuple[float, float, float, float]
+    learning_rate: float
+    history: DteHistoryParameters
 
     def broken(self) -> Iterator[Broken]:
         yield from ascending(self.bars, "bars")
@@ -65,6 +80,14 @@ class CorrelationParameters(ParameterObject):
         yield from ordered(self.coherence_critical, self.coherence_warning, "coherence_critical", "coherence_warning")
         yield from ascending(self.gap_cuts, "gap_cuts")
         yield from descending(self.gap_weights, "gap_weights")
+        yield from shares(self.score_weights, "score_weights")
+        yield from holds(
+            self.least_strikes <= 2 * self.strike_reach + 1,
+            "least_strikes fit into the set",
+            self.least_strikes,
+            "least_strikes",
+            "strike_reach",
+        )
 
     def gap_weight(self, gap_percent: float) -> float:
         """Weight of what was correlated before a gap of that size."""

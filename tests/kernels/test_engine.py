@@ -15,6 +15,14 @@ PUBLIC = {
     "moving": ("ema", "wilder", "true_range", "rolling_mean_std", "rolling_correlation", "least_bars", "empty_state"),
     "black76": ("price", "greeks", "implied_volatility", "chain_greeks", "chain_implied_volatility"),
     "chain_sums": ("strike_sums", "sums_around", "sums_held", "max_pain"),
+    "correlation": (
+        "unit_columns",
+        "correlation_matrix",
+        "ledoit_wolf",
+        "eigenvalues",
+        "mahalanobis",
+        "rolling_correlation_matrices",
+    ),
 }
 
 

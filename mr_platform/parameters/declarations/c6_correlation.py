@@ -15,7 +15,7 @@ _row = filling(_SHEET, CORRELATION, "correlation")
 _ROWS = (
     _row("bars", ints(3), (10, 20, 50), "bars", "windows of the correlations of one-minute changes", low=3, high=375),
     _row("timeframes", ints(4), (3, 5, 10, 15), "minutes", "timeframes that changes are taken over", low=1, high=75),
-    _row("phases", ints(4), (10, 18, 24, 30), "series", "series in each of the growing matrices", low=2, high=100),
+    _row("phases", ints(4), (10, 18, 24, 30), "series", "series in each of the growing matrices", low=2, high=30),
     _row("shrink_factor", FLOAT, 2.0, "ratio", "windows shorter than this times the number of series are shrunk",
          low=0, high=20),
     _row("breakdown_threshold", FLOAT, 0.10, "correlation", "a correlation below this in size has broken down",
@@ -45,6 +45,17 @@ _ROWS = (
     _row("gap_cuts", floats(4), (0.2, 0.5, 1.0, 2.0), "percent", "sizes of the overnight gap", low=0, high=50),
     _row("gap_weights", floats(5), (1.0, 0.8, 0.6, 0.4, 0.2), "weight",
          "weight below each of them and beyond the last", low=0, high=1),
+    _row("strike_reach", INT, 7, "strikes", "strikes on each side of ATM that are summed over", low=2, high=15),
+    _row("least_strikes", INT, 10, "strikes", "with fewer strikes there is no sum", low=2, high=31),
+    _row("wing_delta", FLOAT, 0.25, "delta", "size of the delta at which both wings stand", low=0.02, high=0.45),
+    _row("least_wing", INT, 5, "options", "with fewer out-of-the-money options there are no wings", low=2, high=60),
+    _row("shift_minutes", INT, 15, "minutes", "how far back a change of structure looks", low=1, high=75),
+    _row("graph_threshold", FLOAT, 0.5, "correlation", "correlation in size from which two series are joined",
+         low=0, high=1),
+    _row("score_weights", floats(4), (0.25, 0.25, 0.25, 0.25), "share",
+         "weights of pair strength, soundness, stability and coherence in the score", low=0, high=1),
+    _row("learning_rate", FLOAT, 0.1, "rate", "rate of the exponentiated gradient that the weights learn by",
+         low=0, high=10),
 )
 # fmt: on
 

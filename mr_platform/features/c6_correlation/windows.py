@@ -1,0 +1,169 @@
+"""Compiled correlation matrices of every minute, and the block means of longer changes."""
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from mr_platform.features.c6_correlation import layout
+from mr_platform.features.c6_correlation.layout import LONG, N_GROUPS, N_PHASES, N_SERIES, N_TIMEFRAMES, N_WINDOWS
+from mr_platform.kernels.cpu.correlation import gram, intensity, lengthen, standardise
+
+NAN = math.nan
+FLAT = 1e-9
+"""A deviation below this is rounding."""
+TIMEFRAME_BLOCKS = np.array(layout.TIMEFRAME_BLOCKS)
+TIMEFRAME_AT = 57
+"""Where the columns of the timeframes begin."""
+
+
+@njit(cache=True, error_model="numpy")
+def correlation(x, y, share):
+    """Correlation of two lists over the places that both know; NaN for fewer than ``share`` of them."""
+    count = 0
+    mean_x = 0.0
+    mean_y = 0.0
+    for p in range(x.size):
+        if x[p] == x[p] and y[p] == y[p]:
+            mean_x += x[p]
+            mean_y += y[p]
+            count += 1
+    if count < share * x.size or count == 0:
+        return NAN
+    mean_x /= count
+    mean_y /= count
+    sxx = 0.0
+    syy = 0.0
+    sxy = 0.0
+    for p in range(x.size):
+        if x[p] == x[p] and y[p] == y[p]:
+            dx = x[p] - mean_x
+            dy = y[p] - mean_y
+            sxx += dx * dx
+            syy += dy * dy
+            sxy += dx * dy
+    if not (sxx > FLAT * FLAT and syy > FLAT * FLAT):
+        return NAN
+    return min(max(sxy / (math.sqrt(sxx) * math.sqrt(syy)), -1.0), 1.0)
+
+
+@njit(cache=True, error_model="numpy")
+def shift_of(trace, t, step, steps, least):
+    """Deviation of a trace at ``t`` from the mean of its ``steps`` values before, ``step`` apart, in deviations."""
+    count = 0
+    total = 0.0
+    for k in range(1, steps + 1):
+        at = t - k * step
+        if at >= 0 and trace[at] == trace[at]:
+            total += trace[at]
+            count += 1
+    if count < least or count == 0:
+        return NAN
+    mean = total / count
+    square = 0.0
+    for k in range(1, steps + 1):
+        at = t - k * step
+        if at >= 0 and trace[at] == trace[at]:
+            square += (trace[at] - mean) ** 2
+    spread = math.sqrt(square / count)
+    return (trace[t] - mean) / spread if spread > FLAT else NAN
+
+
+@njit(cache=True, error_model="numpy")
+def _count(mean, groups, counts):
+    """Series left of each group into ``counts`` [4]; those beyond the last phase drop out."""
+    counts[:] = 0
+    for i in range(N_SERIES):
+        if groups[i] < 0:
+            mean[i] = NAN
+        elif mean[i] == mean[i]:
+            counts[groups[i]] += 1
+
+
+@njit(cache=True, error_model="numpy")
+def fill_matrices(changes, bars, coverage, groups, start, stop, cells, means, deviations, counts, weights):
+    """Matrices, means, counts and shrinkage of minutes [start, stop); shapes as in ``Carried``.
+
+    ``changes`` [30, M] over one minute, ``bars`` of the three windows.
+    """
+    unit = np.zeros((N_SERIES, bars.max()))
+    lengths = np.empty(bars.max())
+    spare = np.empty(N_SERIES)
+    squares = np.empty(N_GROUPS)
+    for w in range(N_WINDOWS):
+        for t in range(start, stop):
+            mean = means[w, t]
+            rows = standardise(
+                changes, t, bars[w], coverage * bars[w], unit, mean, deviations[t] if w == LONG else spare
+            )
+            _count(mean, groups, counts[w, t])
+            triangle = cells[w, t]
+            if counts[w, t].sum() == 0:
+                triangle[:] = NAN
+                continue
+            gram(unit, rows, triangle)
+            squares[:] = 0.0
+            p = 0
+            for i in range(N_SERIES):
+                for j in range(i + 1, N_SERIES):
+                    if mean[i] == mean[i] and mean[j] == mean[j]:
+                        squares[groups[j]] += triangle[p] * triangle[p]
+                    else:
+                        triangle[p] = NAN
+                    p += 1
+            lengths[:rows] = 0.0
+            m = 0
+            square = 0.0
+            for g in range(N_PHASES):
+                for i in range(N_SERIES):
+                    if groups[i] == g and mean[i] == mean[i]:
+                        lengthen(unit[i], rows, lengths)
+                m += counts[w, t, g]
+                square += squares[g]
+                if g == N_PHASES - 1:
+                    weights[t, w] = intensity(lengths, rows, m, square)
+                elif w == LONG:
+                    weights[t, N_WINDOWS + g] = intensity(lengths, rows, m, square)
+
+
+@njit(cache=True, error_model="numpy")
+def timeframe_columns(changes, window, coverage, share, groups, sizes, start, stop, values):
+    """Block means of the longer changes [4, 30, M] over ``window`` bars.
+
+    Without a matrix: the mean of all products of two groups' unit columns is the product of their sums.
+    """
+    unit = np.zeros((N_SERIES, window))
+    mean, spare = np.empty(N_SERIES), np.empty(N_SERIES)
+    counts = np.empty(N_GROUPS, np.int64)
+    sums = np.zeros((N_GROUPS, window))
+    for k in range(N_TIMEFRAMES):
+        for t in range(start, stop):
+            rows = standardise(changes[k], t, window, coverage * window, unit, mean, spare)
+            _count(mean, groups, counts)
+            sums[:] = 0.0
+            for i in range(N_SERIES):
+                if mean[i] == mean[i]:
+                    total = sums[groups[i]]
+                    for r in range(rows):
+                        total[r] += unit[i, r]
+            for q in range(TIMEFRAME_BLOCKS.shape[0]):
+                a, b = TIMEFRAME_BLOCKS[q]
+                at = TIMEFRAME_AT + TIMEFRAME_BLOCKS.shape[0] * k + q
+                values[t, at] = NAN
+                if usable(counts, sizes, a, share) and usable(counts, sizes, b, share):
+                    product = 0.0
+                    for r in range(rows):
+                        product += sums[a, r] * sums[b, r]
+                    if a != b:
+                        values[t, at] = product / (counts[a] * counts[b])
+                    elif counts[a] > 1:
+                        values[t, at] = (product - counts[a]) / (counts[a] * (counts[a] - 1))
+
+
+@njit(cache=True, error_model="numpy")
+def usable(counts, sizes, g, share):
+    """Whether enough of the series of group ``g`` are left."""
+    return counts[g] > 0 and counts[g] >= share * sizes[g]

@@ -1,0 +1,334 @@
+"""Correlation matrices of windows of changes, compiled; see ``reference.correlation`` for the meaning of each function.
+
+Every matrix is summed anew from its window. Updating it by one bar in and one out is faster, but its rounding drifts,
+and a tick would no longer have the bits of the batch.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+__all__ = [
+    "correlation_matrix",
+    "eigenvalues",
+    "ledoit_wolf",
+    "mahalanobis",
+    "rolling_correlation_matrices",
+    "unit_columns",
+]
+
+_SWEEPS = 60
+"""QL needs two or three iterations an eigenvalue."""
+
+
+def unit_columns(changes: np.ndarray, window: int, coverage: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rows, n = changes.shape
+    unit, mean, deviation = np.zeros((n, rows)), np.empty(n), np.empty(n)
+    standardise(np.ascontiguousarray(changes.T), rows - 1, rows, coverage * window, unit, mean, deviation)
+    return np.ascontiguousarray(unit.T), mean, deviation
+
+
+def correlation_matrix(unit: np.ndarray) -> np.ndarray:
+    n = unit.shape[1]
+    cells, out = np.empty(n * (n - 1) // 2), np.empty((n, n))
+    gram(np.ascontiguousarray(unit.T), unit.shape[0], cells)
+    square(cells, np.arange(n), n, n, out)
+    dropped = ~(unit != 0).any(axis=0)
+    out[dropped], out[:, dropped] = np.nan, np.nan
+    return out
+
+
+def ledoit_wolf(unit: np.ndarray) -> float:
+    rows, n = unit.shape
+    if n < 2:
+        return math.nan
+    by_series = np.ascontiguousarray(unit.T)
+    cells, lengths = np.empty(n * (n - 1) // 2), np.zeros(rows)
+    gram(by_series, rows, cells)
+    for i in range(n):
+        lengthen(by_series[i], rows, lengths)
+    return float(intensity(lengths, rows, n, float((cells**2).sum())))
+
+
+def eigenvalues(matrix: np.ndarray) -> np.ndarray:
+    n = matrix.shape[0]
+    found = np.empty(n)
+    spectrum(np.array(matrix, np.float64), n, found, np.empty(n))
+    return found
+
+
+def mahalanobis(deviations: np.ndarray, matrix: np.ndarray) -> float:
+    return float(distance(np.array(matrix, np.float64), np.array(deviations, np.float64), deviations.size))
+
+
+def rolling_correlation_matrices(changes: np.ndarray, window: int, coverage: float, start: int = 0) -> np.ndarray:
+    return np.asarray(_rolling(np.ascontiguousarray(changes.transpose(0, 2, 1)), window, coverage, start))
+
+
+@njit(cache=True, error_model="numpy")
+def _rolling(changes: np.ndarray, window: int, coverage: float, start: int) -> np.ndarray:
+    batch, n, bars = changes.shape
+    out = np.empty((batch, bars - start, n, n))
+    unit = np.empty((n, window))
+    cells = np.empty(n * (n - 1) // 2)
+    every = np.arange(n)
+    mean, deviation = np.empty(n), np.empty(n)
+    for b in range(batch):
+        for t in range(start, bars):
+            rows = standardise(changes[b], t, window, coverage * window, unit, mean, deviation)
+            gram(unit, rows, cells)
+            square(cells, every, n, n, out[b, t - start])
+            for i in range(n):
+                if math.isnan(mean[i]):
+                    out[b, t - start, i, :] = np.nan
+                    out[b, t - start, :, i] = np.nan
+    return out
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def standardise(
+    changes: np.ndarray,
+    t: int,
+    window: int,
+    least: float,
+    unit: np.ndarray,
+    mean: np.ndarray,
+    deviation: np.ndarray,
+) -> int:
+    """Unit columns of the ``window`` bars of [N, M] that end at ``t`` into ``unit`` [N, window]; returns the bars.
+
+    Series by series: a window is then one run of memory, whose sums become vector code (they may be reordered, NaN is
+    still NaN). ``mean`` and ``deviation`` [N] are NaN for a series that drops out, with fewer than ``least`` bars or
+    constant; its column is 0.
+    """
+    first = max(t - window + 1, 0)
+    rows = t + 1 - first
+    for i in range(changes.shape[0]):
+        values = changes[i, first : t + 1]
+        into = unit[i]
+        total, count = 0.0, 0.0
+        for r in range(rows):
+            x = values[r]
+            total += x if x == x else 0.0
+            count += 1.0 if x == x else 0.0
+        mean[i] = np.nan
+        deviation[i] = np.nan
+        into[:rows] = 0.0
+        if count < least or count == 0.0:
+            continue
+        some = 0
+        while values[some] != values[some]:
+            some += 1
+        one, others = values[some], 0
+        for r in range(rows):
+            x = values[r]
+            others += 1 if x == x and x != one else 0
+        if others == 0:
+            continue
+        centre, squares = total / count, 0.0
+        for r in range(rows):
+            x = values[r]
+            away = x - centre if x == x else 0.0
+            into[r] = away
+            squares += away * away
+        length = math.sqrt(squares)
+        mean[i] = centre
+        deviation[i] = length / math.sqrt(count)
+        inverse = 1.0 / length
+        for r in range(rows):
+            into[r] *= inverse
+    return rows
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def gram(unit: np.ndarray, rows: int, cells: np.ndarray) -> None:
+    """Correlations of unit columns [N, >= rows] into ``cells`` [N (N - 1) / 2], the upper triangle row by row.
+
+    Two series at a time beside a third: each load serves two products.
+    """
+    n = unit.shape[0]
+    p = 0
+    for i in range(n - 1):
+        x = unit[i]
+        j = i + 1
+        while j + 1 < n:
+            y, z = unit[j], unit[j + 1]
+            one, other = 0.0, 0.0
+            for r in range(rows):
+                one += x[r] * y[r]
+                other += x[r] * z[r]
+            cells[p] = min(max(one, -1.0), 1.0)
+            cells[p + 1] = min(max(other, -1.0), 1.0)
+            p += 2
+            j += 2
+        if j < n:
+            y = unit[j]
+            one = 0.0
+            for r in range(rows):
+                one += x[r] * y[r]
+            cells[p] = min(max(one, -1.0), 1.0)
+            p += 1
+
+
+@njit(cache=True, error_model="numpy")
+def cell(i: int, j: int, n: int) -> int:
+    """Place of the pair (i, j), i < j, in the upper triangle of [n, n]."""
+    return i * (2 * n - i - 1) // 2 + j - i - 1
+
+
+@njit(cache=True, error_model="numpy")
+def square(cells: np.ndarray, kept: np.ndarray, m: int, n: int, out: np.ndarray) -> None:
+    """The symmetric matrix [m, m] of the series ``kept[:m]``, ascending, of ``n`` with these cells."""
+    for i in range(m):
+        out[i, i] = 1.0
+        before = cell(kept[i], kept[i] + 1, n) - kept[i] - 1
+        for j in range(i + 1, m):
+            out[i, j] = cells[before + kept[j]]
+            out[j, i] = out[i, j]
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def lengthen(column: np.ndarray, rows: int, lengths: np.ndarray) -> None:
+    """Add the squares of one unit column to the squared lengths of the bars."""
+    for r in range(rows):
+        lengths[r] += column[r] * column[r]
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def intensity(lengths: np.ndarray, rows: int, m: int, squares: float) -> float:
+    """Ledoit and Wolf's weight of the identity for ``m`` unit columns, from the squared lengths of their bars and the
+    sum of their squared correlations, each pair once.
+    """
+    if m < 2:
+        return np.nan
+    total = 0.0
+    for r in range(rows):
+        total += lengths[r] * lengths[r]
+    away = 2.0 * squares / m
+    if not away > 0.0:
+        return 0.0
+    noise = (total * rows - (2.0 * squares + m)) / (rows * m)
+    return min(noise, away) / away
+
+
+@njit(cache=True, error_model="numpy")
+def _tridiagonal(a: np.ndarray, n: int, d: np.ndarray, e: np.ndarray) -> None:
+    """Householder's reduction of the symmetric ``a`` [n, n], destroyed: diagonal ``d``, subdiagonal ``e[1:]``.
+
+    J. H. Wilkinson and C. Reinsch, Handbook for Automatic Computation II (1971), tred1.
+    """
+    p = np.empty(n)
+    for i in range(n - 1, 0, -1):
+        row = a[i]
+        scale = 0.0
+        for k in range(i):
+            scale += abs(row[k])
+        if i == 1 or scale == 0.0:
+            e[i] = row[i - 1]
+            continue
+        h = 0.0
+        for k in range(i):
+            row[k] /= scale
+            h += row[k] * row[k]
+        f = row[i - 1]
+        g = -math.sqrt(h) if f > 0.0 else math.sqrt(h)
+        e[i] = scale * g
+        h -= f * g
+        row[i - 1] = f - g
+        # p = A u / h over the leading block, whose both halves are kept up to date: whole rows make vector code
+        p[:i] = 0.0
+        for j in range(i):
+            x = row[j]
+            other = a[j]
+            for k in range(i):
+                p[k] += x * other[k]
+        f = 0.0
+        for k in range(i):
+            p[k] /= h
+            f += p[k] * row[k]
+        half = f / (h + h)
+        for k in range(i):
+            p[k] -= half * row[k]
+        for j in range(i):
+            x = row[j]
+            y = p[j]
+            other = a[j]
+            for k in range(i):
+                other[k] -= x * p[k] + y * row[k]
+    for i in range(n):
+        d[i] = a[i, i]
+    e[0] = 0.0
+
+
+@njit(cache=True, error_model="numpy")
+def spectrum(a: np.ndarray, n: int, d: np.ndarray, e: np.ndarray) -> None:
+    """Eigenvalues of the symmetric ``a`` [n, n], destroyed, into ``d`` [n], ascending; ``e`` [n] is room.
+
+    Implicit QL on the tridiagonal form (Handbook for Automatic Computation II, tql1).
+    """
+    _tridiagonal(a, n, d, e)
+    for i in range(1, n):
+        e[i - 1] = e[i]
+    e[n - 1] = 0.0
+    for low in range(n):
+        for _ in range(_SWEEPS):
+            m = low
+            while m < n - 1:
+                size = abs(d[m]) + abs(d[m + 1])
+                if abs(e[m]) <= 1.1e-16 * size:
+                    break
+                m += 1
+            if m == low:
+                break
+            g = (d[low + 1] - d[low]) / (2.0 * e[low])
+            r = math.sqrt(g * g + 1.0)
+            g = d[m] - d[low] + e[low] / (g + (r if g >= 0.0 else -r))
+            s, c, p = 1.0, 1.0, 0.0
+            early = False
+            for i in range(m - 1, low - 1, -1):
+                f = s * e[i]
+                b = c * e[i]
+                r = math.sqrt(f * f + g * g)
+                e[i + 1] = r
+                if r == 0.0:
+                    d[i + 1] -= p
+                    e[m] = 0.0
+                    early = True
+                    break
+                s = f / r
+                c = g / r
+                g = d[i + 1] - p
+                r = (d[i] - g) * s + 2.0 * c * b
+                p = s * r
+                d[i + 1] = g + p
+                g = c * r - b
+            if early:
+                continue
+            d[low] -= p
+            e[low] = g
+            e[m] = 0.0
+    d[:n].sort()
+
+
+@njit(cache=True, error_model="numpy")
+def distance(a: np.ndarray, z: np.ndarray, n: int) -> float:
+    """z' A^-1 z by Cholesky's factor of the positive definite ``a`` [n, n]; both are destroyed. NaN if it is not."""
+    total = 0.0
+    for i in range(n):
+        # right-looking: what is left of the matrix is updated by whole rows
+        pivot = a[i, i]
+        if not pivot > 0.0:
+            return np.nan
+        x = z[i] / pivot
+        total += x * z[i]
+        row = a[i]
+        for j in range(i + 1, n):
+            y = row[j] / pivot
+            other = a[j]
+            z[j] -= y * z[i]
+            for k in range(j, n):
+                other[k] -= y * row[k]
+    return total
