@@ -15,6 +15,7 @@ ANY = (-INF, INF)
 UNIT = (-1.0, 1.0)
 SHARE = (0.0, 1.0)
 POSITIVE = (0.0, INF)
+BOUNDS = {"straddle": ", highs and lows being sums of the legs', hence bounds", "underlying": ""}
 
 # What steers a quantity, all the way back: fields of the parameters, or object.field of those they stand on.
 COVERAGE = "windows.coverage"
@@ -145,7 +146,7 @@ def dual_asset() -> Iterator[FeatureSpec]:
         yield spec(
             "dual_asset",
             f"channel_{a}_20",
-            f"place of {words} between its lowest low (0) and highest high (1) of 20 bars",
+            f"place of {words} between its lowest low (0) and highest high (1) of 20 bars{BOUNDS[a]}",
             bounds=SHARE,
             warmup=16,
             parameters=("channel_bars", COVERAGE),

@@ -9,6 +9,7 @@ from mr_platform.features.c5_atr_ema_cpr.both import (
     ANY,
     ASSETS,
     ATR,
+    BOUNDS,
     CAMARILLA,
     COVERAGE,
     DAILY_RANGE,
@@ -37,7 +38,7 @@ def _atr() -> Iterator[FeatureSpec]:
         yield spec(
             "atr",
             f"percent_{a}_14",
-            f"Wilder's ATR of 14 one-minute bars of {words} over its price, continued across sessions",
+            f"Wilder's ATR of 14 one-minute bars of {words} over its price, run on across sessions{BOUNDS[a]}",
             bounds=POSITIVE,
             warmup=14,
             parameters=ATR,
