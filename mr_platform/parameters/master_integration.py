@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mr_platform.parameters.constraints import Broken, ParameterObject, ordered, shares
+from mr_platform.parameters.common import DteHistoryParameters, WindowParameters
+from mr_platform.parameters.constraints import Broken, ParameterObject, ascending, ordered, shares
 from mr_platform.parameters.regimes import RuleParameters, SignalParameters, TransitionParameters, WeightParameters
 
 
@@ -47,6 +48,10 @@ class StructureChange(ParameterObject):
 class MasterIntegrationParameters(ParameterObject):
     """Constants of the C8 definition (components.md, C8); the rules of classification, weights, transitions and the
     gate of the answer are those in force for the regimes.
+
+    A component without all of its inputs weighs ``degraded_weight`` of what it would. Changes look back over
+    ``short_minutes``, ``middle_minutes`` and ``long_minutes``. ``windows``: when a window speaks. ``history``: the
+    ranges of days to expiry.
     """
 
     OBJECT: ClassVar[str] = "master_integration"
@@ -57,3 +62,17 @@ class MasterIntegrationParameters(ParameterObject):
     signal: SignalParameters
     learning: RegimeLearning
     structure: StructureChange
+    degraded_weight: float
+    short_minutes: int
+    middle_minutes: int
+    long_minutes: int
+    windows: WindowParameters
+    history: DteHistoryParameters
+
+    @property
+    def minutes(self) -> tuple[int, int, int]:
+        """The three windows, shortest first."""
+        return (self.short_minutes, self.middle_minutes, self.long_minutes)
+
+    def broken(self) -> Iterator[Broken]:
+        yield from ascending(self.minutes, "short_minutes", "middle_minutes", "long_minutes")

@@ -77,6 +77,11 @@ class RuleParameters(ParameterObject):
             tuple(self.signatures) == REGIMES, f"signatures of {REGIMES}", tuple(self.signatures), "signatures"
         )
 
+    def table(self) -> tuple[tuple[tuple[float, ...], ...], ...]:
+        """Weights, low and high ends [3, 8, 7] of C1..C7 in the order of REGIMES."""
+        signatures = self.signatures.values()
+        return tuple(tuple(getattr(one, name) for one in signatures) for name in ("weights", "lows", "highs"))
+
 
 @dataclass(frozen=True)
 class WeightParameters(ParameterObject):

@@ -223,7 +223,6 @@ FRACTIONS = {
     "c1_triple_straddle/cpu.py": {1e-9},
     "c1_triple_straddle/learning.py": {1e-15},
     "c1_triple_straddle/reference.py": {1e-9},
-    "regimes/rules.py": {1e-12},
     "regimes/state.py": {0.5},
     "regimes/transitions.py": {0.5},
     "regimes/windows.py": {1e-12},

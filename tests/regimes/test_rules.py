@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from mr_platform.errors import UsageError
+from mr_platform.kernels.reference.signatures import match
 from mr_platform.parameters.objects import defaults
 from mr_platform.parameters.regimes import RegimeParameters
-from mr_platform.regimes.rules import agreement_of, classify, direction_of, match
+from mr_platform.regimes.rules import agreement_of, classify, direction_of
 from schemas.tables import REGIMES
 
 PARAMETERS = defaults(RegimeParameters)

@@ -1,0 +1,1 @@
+"""C8, master integration: 48 features of what the seven components say together."""
