@@ -372,7 +372,7 @@ def _breakout() -> Iterator[FeatureSpec]:
     yield _spec(
         "breakout",
         "age_underlying",
-        "minutes since the underlying's last confirmed break of a zone, positive up and negative down",
+        "minutes since the underlying's last confirmed break of a zone, its own included, positive for one upwards",
         unit="minutes",
         warmup=17,
         parameters=TOUCHES,

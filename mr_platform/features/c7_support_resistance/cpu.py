@@ -140,6 +140,8 @@ def _run(
             strength_columns(
                 a, t, price, atr, earlier[a], weights, day, carried, nearest[a], found, z, row[STRENGTH:BREAKOUT], row
             )
+        if math.isnan(carried.close[UNDERLYING, t]) and math.isnan(carried.close[STRADDLE, t]):
+            continue
         _match_columns(t, day, carried, nearest, row[MATCH:STRENGTH])
         _late_columns(t, day, carried, row)
         score[t], confidence[t], health[t] = _verdict(t, day, carried, nearest, row)
@@ -223,7 +225,7 @@ def _late_columns(t, day, carried, row):
     if not math.isnan(carried.close[UNDERLYING, t]) and carried.zone_count[UNDERLYING] > 0:
         row[BREAKOUT - 1] = tests if t + 1 >= day.coverage * RECENT else NAN
     row[BREAKOUT + 4] = _brier(day, carried)
-    row[BREAKOUT + 5] = carried.marks[3] * (t - carried.marks[2])
+    row[BREAKOUT + 5] = carried.marks[3] * (t - carried.marks[2] + 1.0)
     resolved = carried.counts[0, 0] + carried.counts[1, 0]
     row[BREAKOUT + 6] = (carried.counts[0, 2] + carried.counts[1, 2]) / resolved if resolved > 0 else NAN
 
@@ -238,8 +240,6 @@ def _brier(day, carried):
 @njit(cache=True, error_model="numpy")
 def _verdict(t, day, carried, nearest, row):
     """Score, confidence and health."""
-    if math.isnan(carried.close[UNDERLYING, t]) and math.isnan(carried.close[STRADDLE, t]):
-        return NAN, 0.0, 0
     parts = np.zeros(4)
     counts = np.zeros(4)
     methods = 0

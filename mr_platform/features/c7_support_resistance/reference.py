@@ -71,10 +71,13 @@ def run(
                 if not np.isnan(assets[a].price[t]):
                     zones[a] = zones_of(assets[a].levels[t], a, day)
                 around.append(_asset_columns(t, books[a], zones[a], weights, near, row))
-            _both_columns(t, books, zones, around, near, row)
+            priced = not np.isnan([asset.price[t] for asset in assets]).all()
+            if priced:
+                _both_columns(t, books, zones, around, near, row)
             if t >= start:
                 out.values[t] = [row.get(spec.name.removeprefix("c7_"), NAN) for spec in features()]
-                out.score[t], out.confidence[t], out.health[t] = _verdict(t, books, around, row)
+                if priced:
+                    out.score[t], out.confidence[t], out.health[t] = _verdict(t, books, around, row)
     _hand_on(books, carried)
 
 
@@ -207,7 +210,7 @@ def _both_columns(
             row["strength_tests_underlying_30"] = sum(t - touch.start < RECENT for touch in own)
     row["breakout_brier"] = _brier(books)
     minute, side = books[UNDERLYING].last_break
-    row["breakout_age_underlying"] = side * (t - minute)
+    row["breakout_age_underlying"] = side * (t - minute + 1)
     resolved = sum(book.resolved for book in books)
     row["breakout_false_share"] = sum(book.false for book in books) / resolved if resolved else NAN
 
@@ -252,7 +255,7 @@ def _verdict(t: int, books: list[Notebook], around: list[Around], row: Columns) 
     )
     known = np.isfinite(parts)
     weight = float(day.score_weights[known].sum())
-    if not priced or weight <= 0:
+    if weight <= 0:
         return NAN, 0.0, 0
     methods = sum(
         not math.isnan(row.get(f"detection_{name}_{ASSETS[a]}", NAN)) for a in priced for name in METHOD_NAMES
