@@ -114,14 +114,14 @@ def _cumulative() -> Iterator[FeatureSpec]:
         "concentration_range",
         "open interest of both legs inside the volatility-adapted strike range over that of all strikes",
         bounds=SHARE,
-        parameters=("timeframes", "strikes.usual", "strikes.least", *RANGE),
+        parameters=("timeframes", "strikes.least", *RANGE),
     )
     yield spec(
         "cumulative",
         "net_velocity_range_15",
         "velocity over 15 minutes of put less that of call open interest inside the volatility-adapted strike range",
         warmup=16,
-        parameters=("velocity_minutes", "timeframes", "strikes.usual", "strikes.least", *RANGE),
+        parameters=("velocity_minutes", "timeframes", "strikes.least", *RANGE),
     )
 
 

@@ -17,10 +17,11 @@ ACCELERATION_AT = 18
 
 
 @njit(cache=True, error_model="numpy")
-def cumulative(w: StrikeWindow, chain_oi, money, t, i, day: DayConstants, carried: Carried, out):
+def cumulative(w: StrikeWindow, chain_oi, money, t, i, day: DayConstants, carried: Carried, oi_sums, close_sums, out):
     """The 45 columns of group cumulative; the share of the set's strikes that have open interest.
 
-    ``chain_oi`` [K, 2] all strikes of the minute; ``money`` [3] forward, years to expiry, step.
+    ``chain_oi`` [K, 2] all strikes of the minute; ``money`` [3] forward, years to expiry, step; ``oi_sums`` and
+    ``close_sums`` as ``held_sums`` leaves them.
     """
     row, opened = t - w.first, max(w.opened[i] - w.first, 0)
     middle = w.near.shape[1] // 2
@@ -31,34 +32,34 @@ def cumulative(w: StrikeWindow, chain_oi, money, t, i, day: DayConstants, carrie
         for k in range(chain_oi.shape[0]):
             if not math.isnan(chain_oi[k, leg]):
                 total[leg] += chain_oi[k, leg]
-    now = np.empty(2)
+    now, volume_of = np.empty(2), np.empty(2)
+    volumes, found = np.empty(6), np.empty(3)
     counted = 0
     for leg in range(2):
         rows[0] = row
         counted += sums_at(w.oi, held, leg, rows[:1], day.least, sums)
         now[leg] = sums[0]
-        for a in range(3):
-            at = 3 * leg + a
-            n = day.velocity_minutes[a]
-            out[at], out[ACCELERATION_AT + at] = _rates(w.oi, held, leg, row, opened, n, day.least, rows, sums)
-            at += 6
-            p.volume_sums(w, held, leg, row, opened, n, day.enough, day.least, sums[:2])
-            out[at] = math.log((1.0 + sums[0]) / (1.0 + sums[1]))
-            p.volume_sums(w, held, leg, row, opened, n, day.enough, day.least, sums)
-            latest, before = math.log((1.0 + sums[0]) / (1.0 + sums[1])), math.log((1.0 + sums[1]) / (1.0 + sums[2]))
-            out[ACCELERATION_AT + at] = latest - before
-            at += 6
-            out[at], out[ACCELERATION_AT + at] = _rates(w.close, held, leg, row, opened, n, day.least, rows, sums)
         out[38 + leg] = now[leg] / total[leg] if total[leg] > 0 else NAN
+        at = 3 * leg
+        accelerations(w.oi, held, leg, row, opened, day.velocity_minutes, day.least, found)
+        out[ACCELERATION_AT + at : ACCELERATION_AT + at + 3] = found
+        accelerations(w.close, held, leg, row, opened, day.velocity_minutes, day.least, found)
+        out[ACCELERATION_AT + at + 12 : ACCELERATION_AT + at + 15] = found
+        for a in range(3):
+            n = day.velocity_minutes[a]
+            out[at + a] = change(oi_sums, leg, n)
+            out[at + a + 12] = change(close_sums, leg, n)
+            p.volume_sums(w, held, leg, row, opened, n, day.enough, day.least, volumes)
+            out[at + a + 6] = math.log((1.0 + volumes[1]) / (1.0 + volumes[2]))
+            latest = math.log((1.0 + volumes[3]) / (1.0 + volumes[4]))
+            out[ACCELERATION_AT + at + a + 6] = latest - math.log((1.0 + volumes[4]) / (1.0 + volumes[5]))
+            if a == 1:
+                volume_of[leg] = volumes[0]
     out[36] = now[1] / now[0] if now[0] > 0 else NAN
-    carried.trace[t, PCR] = out[36]
+    carried.trace[PCR, t] = out[36]
     whole = total[0] + total[1]
     out[37] = (now[1] - now[0]) / whole if whole > 0 else NAN
-    span = day.velocity_minutes[1]
-    p.volume_sums(w, held, 0, row, opened, span, day.enough, day.least, sums[:1])
-    calls = sums[0]
-    p.volume_sums(w, held, 1, row, opened, span, day.enough, day.least, sums[:1])
-    out[40] = sums[0] / calls if calls > 0 else NAN
+    out[40] = volume_of[1] / volume_of[0] if volume_of[0] > 0 else NAN
     _flow(w, held, now, t, row, opened, day, carried, rows, sums)
     out[41] = carried.flow[0] if carried.flow[1] == t else NAN
     _range(w, money, whole, t, i, row, opened, day, carried, rows, sums, out)
@@ -66,17 +67,62 @@ def cumulative(w: StrikeWindow, chain_oi, money, t, i, day: DayConstants, carrie
 
 
 @njit(cache=True, error_model="numpy")
-def _rates(field, held, leg, row, opened, bars, least, rows, sums):
-    """Velocity, and acceleration over the strikes there at all three times."""
-    rows[0], rows[1], rows[2] = row, row - bars, row - 2 * bars
-    if row - bars < opened:
-        return NAN, NAN
-    sums_at(field, held, leg, rows[:2], least, sums)
-    velocity = p.relative(sums[0], sums[1])
-    if row - 2 * bars < opened:
-        return velocity, NAN
-    sums_at(field, held, leg, rows, least, sums)
-    return velocity, p.relative(sums[0], sums[1]) - p.relative(sums[1], sums[2])
+def held_sums(field, held, row, opened, lags, least, sums):
+    """Sums of now and of each of the ``lags`` ago over the strikes of now there at both times.
+
+    Into ``sums`` [2, longest lag + 1, 2]: leg, lag, (now, before).
+    """
+    counts = np.empty(lags.size, np.int64)
+    for leg in range(2):
+        counts[:] = 0
+        for n in lags:
+            sums[leg, n, 0] = 0.0
+            sums[leg, n, 1] = 0.0
+        for k in held:
+            if k < 0 or math.isnan(field[row, k, leg]):
+                continue
+            x = field[row, k, leg]
+            for a in range(lags.size):
+                n = lags[a]
+                if row - n < opened:
+                    break
+                y = field[row - n, k, leg]
+                if not math.isnan(y):
+                    sums[leg, n, 0] += x
+                    sums[leg, n, 1] += y
+                    counts[a] += 1
+        for a in range(lags.size):
+            if counts[a] < max(least, 1):
+                sums[leg, lags[a], 0] = NAN
+                sums[leg, lags[a], 1] = NAN
+
+
+@njit(cache=True, error_model="numpy")
+def change(sums, leg, n):
+    """Relative change over ``n`` bars of what ``held_sums`` left."""
+    return p.relative(sums[leg, n, 0], sums[leg, n, 1])
+
+
+@njit(cache=True, error_model="numpy")
+def accelerations(field, held, leg, row, opened, spans, least, out):
+    """Change of the relative change over each of the spans, over the strikes of now there at all three times."""
+    for a in range(spans.size):
+        n = spans[a]
+        out[a] = NAN
+        if row - 2 * n < opened:
+            continue
+        now, before, earlier, counted = 0.0, 0.0, 0.0, 0
+        for k in held:
+            if k < 0:
+                continue
+            x, y, z = field[row, k, leg], field[row - n, k, leg], field[row - 2 * n, k, leg]
+            if not (math.isnan(x) or math.isnan(y) or math.isnan(z)):
+                now += x
+                before += y
+                earlier += z
+                counted += 1
+        if counted >= max(least, 1):
+            out[a] = p.relative(now, before) - p.relative(before, earlier)
 
 
 @njit(cache=True, error_model="numpy")
@@ -108,8 +154,8 @@ def strike_side(t, day, carried):
     """Strikes on each side for the volatility of the last bars, and that volatility in points (NaN: the usual)."""
     total, count = 0.0, 0
     for i in range(max(0, t - day.timeframes[3] + 1), t + 1):
-        if not math.isnan(carried.trace[i, IV]):
-            total += carried.trace[i, IV]
+        if not math.isnan(carried.trace[IV, i]):
+            total += carried.trace[IV, i]
             count += 1
     points = total / count if count > 0 else NAN
     side = day.sides[2] if points > day.range_cuts[1] else day.sides[0] if points < day.range_cuts[0] else day.sides[1]

@@ -98,4 +98,7 @@ def day_constants(settings: OiPriceActionParameters, day: SessionStart) -> DayCo
         enough=settings.windows.coverage,
         atr_period=settings.memory.atr_period,
         future=int(day.underlying == "future"),
+        lags=np.unique(
+            [*settings.velocity_minutes, *settings.timeframes, *settings.pcr_change_minutes, settings.buildup_minutes]
+        ).astype(np.int64),
     )

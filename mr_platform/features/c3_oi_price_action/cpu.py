@@ -14,7 +14,7 @@ from numba import njit
 from mr_platform.features.c1_triple_straddle.scores import dispersion, weighted_mean
 from mr_platform.features.c3_oi_price_action import pieces as p
 from mr_platform.features.c3_oi_price_action import swings
-from mr_platform.features.c3_oi_price_action.columns import cumulative, pcr_parts
+from mr_platform.features.c3_oi_price_action.columns import change, cumulative, held_sums, pcr_parts
 from mr_platform.features.c3_oi_price_action.state import (
     ABSORBED,
     FLOW,
@@ -29,7 +29,6 @@ from mr_platform.features.c3_oi_price_action.state import (
     DayConstants,
     StrikeWindow,
 )
-from mr_platform.kernels.cpu.chain_sums import sums_at
 
 HIGH, LOW, CLOSE = 1, 2, 3
 FUTURE_OI = 5
@@ -64,22 +63,30 @@ def run(
     """
     room = np.empty(strikes.size)
     views = np.empty(4)
+    oi_sums, close_sums = np.empty((2, day.lags[-1] + 1, 2)), np.empty((2, day.lags[-1] + 1, 2))
+    middle = w.near.shape[1] // 2
     for t in range(start, stop):
         i = t - start
         row = values[t]
         row[:] = NAN
         views[:] = NAN
         atr = _walk(underlying[t], t, day, carried)
-        carried.trace[t, IV] = volatility[i]
+        carried.trace[IV, t] = volatility[i]
         price = underlying[t, CLOSE]
         before = underlying[t - day.timeframes[0], CLOSE] if t >= day.timeframes[0] else NAN
-        carried.trace[t, STEP_PRICE] = math.log(price / before) if price > 0 and before > 0 else NAN
+        carried.trace[STEP_PRICE, t] = math.log(price / before) if price > 0 and before > 0 else NAN
         known = 0.0
         opened = w.opened[i]
         if opened >= 0:
-            known = cumulative(w, chain_oi[i], money[t], t, i, day, carried, row[CUMULATIVE_AT:ROLLING_AT])
+            held = w.near[i, middle - day.usual : middle + day.usual + 1]
+            held_sums(w.oi, held, t - w.first, max(opened - w.first, 0), day.lags, day.least, oi_sums)
+            held_sums(w.close, held, t - w.first, max(opened - w.first, 0), day.lags, day.least, close_sums)
+            known = cumulative(
+                w, chain_oi[i], money[t], t, i, day, carried, oi_sums, close_sums, row[CUMULATIVE_AT:ROLLING_AT]
+            )
             _levels(chain_oi[i], strikes, pain[i], money[t], atr, opened, day, carried, room, row[INSTITUTIONAL_AT:])
-        _rolling(w, future, underlying, t, i, day, carried, row[ROLLING_AT:INSTITUTIONAL_AT], views)
+        out = row[ROLLING_AT:INSTITUTIONAL_AT]
+        _rolling(oi_sums, close_sums, opened >= 0, future, underlying, t, day, carried, out, views)
         _institutional(w, underlying, t, i, day, carried, row, views)
         _divergence(underlying, t, day, carried, row[DIVERGENCE_AT:])
         score[t], confidence[t], health[t] = _verdict(known, day, row, views)
@@ -114,16 +121,6 @@ def per_bar(squares, first, t):
 
 
 @njit(cache=True, error_model="numpy")
-def _change(field, held, leg, row, opened, bars, least, rows, sums):
-    """Relative change over ``bars`` bars of a sum over the strikes of now."""
-    if row - bars < opened:
-        return NAN
-    rows[0], rows[1] = row, row - bars
-    sums_at(field, held, leg, rows[:2], least, sums)
-    return p.relative(sums[0], sums[1])
-
-
-@njit(cache=True, error_model="numpy")
 def _underlying_change(future, underlying, t, bars, is_future):
     """Relative changes over ``bars`` bars of the underlying's close and open interest; the latter NaN for no future."""
     if t < bars:
@@ -133,23 +130,18 @@ def _underlying_change(future, underlying, t, bars, is_future):
 
 
 @njit(cache=True, error_model="numpy")
-def _rolling(w, future, underlying, t, i, day, carried, out, views):
+def _rolling(oi_sums, close_sums, there, future, underlying, t, day, carried, out, views):
     """The 25 columns of group rolling; ``views`` [4] gets what the underlying says."""
-    held, row, opened = w.near[i], t - w.first, max(w.opened[i] - w.first, 0)
-    middle = held.size // 2
-    held = held[middle - day.usual : middle + day.usual + 1]
-    there = w.opened[i] >= 0
-    rows, sums = np.empty(2, np.int64), np.empty(2)
     trace = carried.trace
     if there:
         for a in range(day.pcr_minutes.size):
             n = day.pcr_minutes[a]
-            calls = _change(w.oi, held, 0, row, opened, n, day.least, rows, sums)
-            puts = _change(w.oi, held, 1, row, opened, n, day.least, rows, sums)
+            calls, puts = change(oi_sums, 0, n), change(oi_sums, 1, n)
             out[a] = (1.0 + puts) / (1.0 + calls) - 1.0 if calls > -1.0 else NAN
-        for leg in range(2):
-            trace[t, STEP_CE + leg] = _change(w.oi, held, leg, row, opened, day.timeframes[0], day.least, rows, sums)
-        trace[t, STEP_ALL] = _all_change(w.oi, held, row, opened, day.timeframes[0], day.least, rows, sums)
+        n = day.timeframes[0]
+        trace[STEP_CE, t] = change(oi_sums, 0, n)
+        trace[STEP_PE, t] = change(oi_sums, 1, n)
+        trace[STEP_ALL, t] = p.relative(oi_sums[0, n, 0] + oi_sums[1, n, 0], oi_sums[0, n, 1] + oi_sums[1, n, 1])
     together = np.full(4, NAN)
     of_underlying = np.full(4, NAN)
     for a in range(4):
@@ -158,9 +150,7 @@ def _rolling(w, future, underlying, t, i, day, carried, out, views):
         price_cut, oi_cut = day.buildup_cuts[0] * factor, day.buildup_cuts[1] * factor
         if there:
             for leg in range(2):
-                price = _change(w.close, held, leg, row, opened, n, day.least, rows, sums)
-                oi = _change(w.oi, held, leg, row, opened, n, day.least, rows, sums)
-                found = p.buildup(price, oi, price_cut, oi_cut, day.weak)
+                found = p.buildup(change(close_sums, leg, n), change(oi_sums, leg, n), price_cut, oi_cut, day.weak)
                 out[3 + 4 * leg + a] = found if leg == 0 else -found
             together[a] = (out[3 + a] + out[7 + a]) / 2.0
         price, oi = _underlying_change(future, underlying, t, n, day.future)
@@ -175,43 +165,21 @@ def _rolling(w, future, underlying, t, i, day, carried, out, views):
     for a in range(3):
         n = day.correlation_windows[a]
         if there:
-            out[14 + a] = p.correlation(trace[:, STEP_PRICE], trace[:, STEP_CE], t, n, day.enough)
-            out[17 + a] = p.correlation(trace[:, STEP_PRICE], trace[:, STEP_PE], t, n, day.enough)
-            out[20 + a] = 1.0 - abs(p.correlation(trace[:, STEP_CE], trace[:, STEP_PE], t, n, day.enough))
-    out[23] = p.standing(trace[:, PCR], t, day.z_window, day.enough)
+            out[14 + a] = p.correlation(trace[STEP_PRICE], trace[STEP_CE], t, n, day.enough)
+            out[17 + a] = p.correlation(trace[STEP_PRICE], trace[STEP_PE], t, n, day.enough)
+            out[20 + a] = 1.0 - abs(p.correlation(trace[STEP_CE], trace[STEP_PE], t, n, day.enough))
+    out[23] = p.standing(trace[PCR], t, day.z_window, day.enough)
     if there:
-        trace[t, THREE_WAY] = _state(w, held, future, underlying, t, row, opened, day, rows, sums)
-    out[24] = p.moments(trace[:, THREE_WAY], t, day.timeframes[3], day.enough)[0]
+        trace[THREE_WAY, t] = _state(oi_sums, close_sums, future, underlying, t, day)
+    out[24] = p.moments(trace[THREE_WAY], t, day.timeframes[3], day.enough)[0]
 
 
 @njit(cache=True, error_model="numpy")
-def _all_change(field, held, row, opened, bars, least, rows, sums):
-    """Relative change over ``bars`` bars of both legs' sum over the strikes of now."""
-    if row - bars < opened:
-        return NAN
-    rows[0], rows[1] = row, row - bars
-    sums_at(field, held, 0, rows, least, sums)
-    now, before = sums[0], sums[1]
-    sums_at(field, held, 1, rows, least, sums)
-    return p.relative(now + sums[0], before + sums[1])
-
-
-@njit(cache=True, error_model="numpy")
-def _state(w, held, future, underlying, t, row, opened, day, rows, sums):
+def _state(oi_sums, close_sums, future, underlying, t, day):
     """The three-way state of the minute as a number."""
-    n = day.buildup_minutes
-    call = p.quadrant(
-        _change(w.close, held, 0, row, opened, n, day.least, rows, sums),
-        _change(w.oi, held, 0, row, opened, n, day.least, rows, sums),
-        day.buildup_cuts[0],
-        day.buildup_cuts[1],
-    )
-    put = p.quadrant(
-        _change(w.close, held, 1, row, opened, n, day.least, rows, sums),
-        _change(w.oi, held, 1, row, opened, n, day.least, rows, sums),
-        day.buildup_cuts[0],
-        day.buildup_cuts[1],
-    )
+    n, price_cut, oi_cut = day.buildup_minutes, day.buildup_cuts[0], day.buildup_cuts[1]
+    call = p.quadrant(change(close_sums, 0, n), change(oi_sums, 0, n), price_cut, oi_cut)
+    put = p.quadrant(change(close_sums, 1, n), change(oi_sums, 1, n), price_cut, oi_cut)
     return p.three_way(call, put, third_way(future, underlying, t, day), day.weak)
 
 
@@ -255,16 +223,16 @@ def _institutional(w, underlying, t, i, day, carried, row, views):
     trace = carried.trace
     n = day.z_window
     if w.opened[i] >= 0:
-        out[0] = p.standing(trace[:, STEP_CE], t, n, day.enough)
-        out[1] = p.standing(trace[:, STEP_PE], t, n, day.enough)
+        out[0] = p.standing(trace[STEP_CE], t, n, day.enough)
+        out[1] = p.standing(trace[STEP_PE], t, n, day.enough)
         out[3] = (p.level(out[1], day.z_levels) - p.level(out[0], day.z_levels)) / 2.0
         _turnover_and_money(w, t, i, day, out)
-        out[2] = p.standing(trace[:, STEP_ALL], t, n, day.enough)
-        moved = p.standing(trace[:, STEP_PRICE], t, n, day.enough)
+        out[2] = p.standing(trace[STEP_ALL], t, n, day.enough)
+        moved = p.standing(trace[STEP_PRICE], t, n, day.enough)
         if not (math.isnan(out[2]) or math.isnan(moved)):
             grown = min(1.0, max(out[2], 0.0) / day.absorption[0])
-            trace[t, ABSORBED] = grown if abs(moved) < day.absorption[1] else 0.0
-        out[8] = p.moments(trace[:, ABSORBED], t, n, day.enough)[0]
+            trace[ABSORBED, t] = grown if abs(moved) < day.absorption[1] else 0.0
+        out[8] = p.moments(trace[ABSORBED], t, n, day.enough)[0]
         out[17] = weighted_mean(pcr_parts(w, t, i, day, row[36]), day.pcr_weights)
     price = underlying[t, CLOSE]
     before = underlying[t - day.lookback, CLOSE] if t >= day.lookback else NAN
@@ -356,15 +324,15 @@ def _confirmation(move, rolling, t, day, carried):
 @njit(cache=True, error_model="numpy")
 def _divergence(underlying, t, day, carried, out):
     """The 15 columns of group divergence."""
-    carried.trace[t, FLOW] = carried.flow[0] if carried.flow[1] >= 0 else NAN
+    carried.trace[FLOW, t] = carried.flow[0] if carried.flow[1] >= 0 else NAN
     half = (day.swing_bars - 1) // 2
-    kind = swings.advance(t, underlying[:, CLOSE], carried.trace[:, FLOW], half, carried.zigzag, carried.swings)
+    kind = swings.advance(t, underlying[:, CLOSE], carried.trace[FLOW], half, carried.zigzag, carried.swings)
     if kind >= 0:
         price_sd = per_bar(carried.walk[1], carried.walk[2], t)
         flow_sd = per_bar(carried.flow[2], carried.flow[3], t)
         swings.compare(t, kind, price_sd, flow_sd, day.extreme_z, carried)
     if not math.isnan(underlying[t, CLOSE]):
-        swings.write(t, day.swing_bars, day.n_bars, carried.trace[t, FLOW], carried.divergences, out)
+        swings.write(t, day.swing_bars, day.n_bars, carried.trace[FLOW, t], carried.divergences, out)
 
 
 @njit(cache=True, error_model="numpy")

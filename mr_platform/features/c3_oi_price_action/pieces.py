@@ -153,29 +153,40 @@ def relative(now: float, before: float) -> float:
 def volume_sums(
     w: StrikeWindow, held: Ints, leg: int, row: int, opened: int, bars: int, enough: float, least: int, out: Floats
 ) -> None:
-    """Volume of the ``bars`` bars that end at ``row``, ``bars`` before it, and so on, into ``out``.
+    """Volumes of the ``bars`` bars that end at ``row`` and of those before them, into ``out`` [6].
 
-    Over the strikes that have ``enough`` of the bars in each of the windows; NaN where they are fewer than ``least``.
+    ``out[0]`` of the latest window, ``out[1:3]`` of two windows over the strikes that have ``enough`` bars in both,
+    ``out[3:6]`` of three; NaN where the strikes are fewer than ``least``.
     """
-    counted = 0
     out[:] = 0.0
+    one, two, three = 0, 0, 0
+    ends = (row + 1, row + 1 - bars, row + 1 - 2 * bars)
+    first, second, third = max(ends[1], opened), max(ends[2], opened), max(ends[2] - bars, opened)
+    need = enough * bars
     for k in held:
-        if k < 0:
+        if k < 0 or w.heard[ends[0], k, leg] - w.heard[first, k, leg] < need:
             continue
-        there = True
-        for i in range(out.size):
-            end = row + 1 - i * bars
-            begin = max(end - bars, opened)
-            if end <= begin or w.heard[end, k, leg] - w.heard[begin, k, leg] < enough * bars:
-                there = False
-                break
-        if there:
-            counted += 1
-            for i in range(out.size):
-                end = row + 1 - i * bars
-                out[i] += w.traded[end, k, leg] - w.traded[max(end - bars, opened), k, leg]
-    if counted < max(least, 1):
-        out[:] = NAN
+        latest = w.traded[ends[0], k, leg] - w.traded[first, k, leg]
+        out[0] += latest
+        one += 1
+        if ends[1] <= second or w.heard[ends[1], k, leg] - w.heard[second, k, leg] < need:
+            continue
+        before = w.traded[ends[1], k, leg] - w.traded[second, k, leg]
+        out[1] += latest
+        out[2] += before
+        two += 1
+        if ends[2] <= third or w.heard[ends[2], k, leg] - w.heard[third, k, leg] < need:
+            continue
+        out[3] += latest
+        out[4] += before
+        out[5] += w.traded[ends[2], k, leg] - w.traded[third, k, leg]
+        three += 1
+    if one < max(least, 1):
+        out[0] = NAN
+    if two < max(least, 1):
+        out[1:3] = NAN
+    if three < max(least, 1):
+        out[3:6] = NAN
 
 
 @njit(cache=True, error_model="numpy")

@@ -14,7 +14,7 @@ HIGHS, LOWS = 0, 1
 """Kinds of swing points."""
 REGULAR_BULL, REGULAR_BEAR, HIDDEN_BULL, HIDDEN_BEAR, EXTREME = range(5)
 STEP_CE, STEP_PE, STEP_ALL, STEP_PRICE, PCR, IV, THREE_WAY, ABSORBED, FLOW = range(9)
-"""Columns of ``Carried.trace``."""
+"""Rows of ``Carried.trace``."""
 
 
 class DayConstants(NamedTuple):
@@ -23,7 +23,8 @@ class DayConstants(NamedTuple):
     ``usual``, ``least`` strikes of a sum; ``sides`` int64 [3] strikes on each side in low, usual and high volatility
     and ``range_cuts`` [2] points between them; spans and windows int64 in bars; cuts highest first where they are three
     or four, ``pcr_cuts`` lowest first; ``velocity_cuts`` and ``ratio_cuts`` [3] those of the session's symbol;
-    ``atr_period`` bars of Wilder's average; ``future`` 1 when the underlying is a listed future.
+    ``atr_period`` bars of Wilder's average; ``future`` 1 when the underlying is a listed future; ``lags`` every span,
+    ascending, over which sums are compared with those of now.
     """
 
     n_bars: int
@@ -59,6 +60,7 @@ class DayConstants(NamedTuple):
     enough: float
     atr_period: int
     future: int
+    lags: Ints
 
     @property
     def widest(self) -> int:
@@ -68,14 +70,13 @@ class DayConstants(NamedTuple):
     @property
     def lookback_bars(self) -> int:
         """Bars before a minute that its sums may read."""
-        changes = max(*self.timeframes.tolist(), *self.pcr_minutes.tolist(), self.buildup_minutes)
-        return int(max(3 * self.velocity_minutes.max(), changes, self.z_window))
+        return int(max(3 * self.velocity_minutes.max(), self.lags[-1], self.z_window))
 
 
 class Carried(NamedTuple):
     """Recursions and session-long traces; filled in place.
 
-    ``trace`` [n_bars, 9]: 3-minute changes of call, put and all open interest, the underlying's 3-minute return,
+    ``trace`` [9, n_bars]: 3-minute changes of call, put and all open interest, the underlying's 3-minute return,
     the future's open interest change, PCR, ATM volatility in points, the three-way state, how far the bar absorbed,
     the net flow as last known. ``flow`` [4] net flow so far, the last minute it was known (-1), its squared steps,
     the first minute it was known (-1). ``walk`` [3] last price of the underlying, squared log returns, first priced
@@ -99,7 +100,7 @@ class Carried(NamedTuple):
     def fresh(n_bars: int) -> Carried:
         """Before the first minute, nothing known from earlier sessions."""
         return Carried(
-            trace=np.full((n_bars, 9), np.nan),
+            trace=np.full((9, n_bars), np.nan),
             flow=np.array([0.0, -1.0, 0.0, -1.0]),
             walk=np.array([np.nan, 0.0, -1.0]),
             atr=np.array([np.nan, 0.0, np.nan]),

@@ -13,6 +13,7 @@ SHARE = (0.0, 1.0)
 # What steers a quantity, all the way back: fields of the parameters, or object.field of those they stand on.
 SET = ("strikes.usual", "strikes.least")
 RANGE = (
+    "strikes.usual",
     "strikes.wide",
     "strikes.narrow",
     "strikes.most",
