@@ -1,4 +1,4 @@
-"""Layer ``features``: one asset a component, of the symbol-day's chain and the days before it."""
+"""Layer ``features``: the components' tables, of the symbol-day's chain and the days before it."""
 
 from __future__ import annotations
 
@@ -13,36 +13,28 @@ from assets.materialise import Output, as_of, station_assets
 from assets.parameters import ACTIVE_SET
 from assets.partitions import symbol_days
 from mr_platform.environments import Environment
+from mr_platform.features.catalogue import components
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 
-COMPONENTS = {
-    "c1": ("features/c1_triple_straddle", "Triple straddle: 120 features of the ATM, ITM1 and OTM1 straddles.")
-}
+FEATURE_TABLES = tuple(entry.table for entry in components())
 
 
 def feature_assets(environment: Environment) -> list[dg.AssetsDefinition]:
-    """One asset per component."""
-    partitions = symbol_days(environment)
-    return [
-        station_assets(
-            table.replace("/", "_"),
-            [
-                Output(
-                    table,
-                    description,
-                    deps=[CORE, CONTEXT, ACTIVE_SET],
-                    kinds=frozenset({"python", "numba", "parquet"}),
-                )
-            ],
-            functools.partial(_publish_features, component),
-            partitions,
+    """The table of every component, of one step: they share one pass over the chain, and some read others."""
+    outputs = [
+        Output(
+            entry.table,
+            f"{len(entry.features)} features of {entry.title}, with score, confidence and health.",
+            deps=[CORE, CONTEXT, ACTIVE_SET],
+            kinds=frozenset({"python", "numba", "parquet"}),
         )
-        for component, (table, description) in COMPONENTS.items()
+        for entry in components()
     ]
+    return [station_assets("features", outputs, _publish_features, symbol_days(environment))]
 
 
-def _publish_features(component: str, context: dg.AssetExecutionContext, lake: Lake) -> Callable[[Partition], Any]:
+def _publish_features(context: dg.AssetExecutionContext, lake: Lake) -> Callable[[Partition], Any]:
     from mr_platform import stations
 
-    return functools.partial(stations.publish_features, lake, component=component, as_of=as_of(context))
+    return functools.partial(stations.publish_features, lake, as_of=as_of(context))

@@ -14,6 +14,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.features import FEATURE_TABLES
 from assets.intraday import RANGE_END_TAG, RANGE_START_TAG
 from assets.metadata import quality_metadata, shown_path
 from assets.models import REFUSALS
@@ -29,7 +30,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 CORE_TABLE = "core/option_chain"
 INGESTED = ("raw/option_chain", "core/option_chain", "core/quarantine", "core/quality_report")
-BEFORE_MODELS = ("core/daily_context", "features/c1_triple_straddle")
+BEFORE_MODELS = ("core/daily_context", *FEATURE_TABLES)
 LABELS = ("labels/regime_h12", "labels/regime_h75", "labels/regime_nowcast")
 MODELS = ("models/regime_h12", "models/regime_h75", "models/regime_nowcast")
 REGIMES = (

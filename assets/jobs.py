@@ -7,6 +7,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from assets.checks import EXPECTATIONS
 from assets.core import CORE
+from assets.features import FEATURE_TABLES
 from assets.intraday import BAR_TAG, INTRADAY_JOB, LANE_TAG, RANGE_END_TAG, RANGE_START_TAG
 from assets.partitions import TIMEZONE
 from mr_platform import logs
@@ -30,7 +31,7 @@ _INTRADAY_ASSETS = (
     "core/quarantine",
     "core/quality_report",
     "core/daily_context",
-    "features/c1_triple_straddle",
+    *FEATURE_TABLES,
     "regimes/component_analysis_results",
     "regimes/master_regime_analysis",
     "regimes/adaptive_learning_weights",

@@ -24,6 +24,7 @@ from assets.materialise import OWNERS
 from mr_platform.configuration import read_yaml
 from mr_platform.environments import Home
 from mr_platform.errors import DataError
+from mr_platform.features.catalogue import components
 from resources.environment import Folders
 
 WAREHOUSE_POOL = "warehouse"
@@ -147,7 +148,7 @@ def lake_tables(relation: str) -> list[str]:
     return {
         "option_chain": ["core/option_chain"],
         "quality_report": ["core/quality_report"],
-        "c1_features": ["features/c1_triple_straddle"],
+        **{entry.relation: [entry.table] for entry in components()},
         "component_analysis_results": ["regimes/component_analysis_results"],
         "master_regime_analysis": ["regimes/master_regime_analysis"],
         "adaptive_learning_weights": ["regimes/adaptive_learning_weights"],

@@ -6,6 +6,7 @@ from datetime import date
 
 import dagster as dg
 
+from assets.features import FEATURE_TABLES
 from assets.labels import HORIZONS
 from assets.materialise import OWNERS
 from assets.metadata import plain
@@ -34,7 +35,7 @@ def model_assets(environment: Environment) -> list[dg.AssetsDefinition]:
     specs = [
         dg.AssetSpec(
             key=["models", f"regime_{horizon}"],
-            deps=[["features", "c1_triple_straddle"], ["labels", f"regime_{horizon}"], ACTIVE_SET],
+            deps=[*(table.split("/") for table in FEATURE_TABLES), ["labels", f"regime_{horizon}"], ACTIVE_SET],
             description=f"Model of one task, its evaluation and every baseline. {description}",
             group_name="models",
             owners=OWNERS,

@@ -10,7 +10,7 @@ import dagster as dg
 
 from assets.checks import RULES, RULES_RULE, rule_check
 from assets.core import CONTEXT
-from assets.features import COMPONENTS
+from assets.features import FEATURE_TABLES
 from assets.materialise import Outcome, Output, as_of, station_assets
 from assets.parameters import ACTIVE_SET
 from assets.partitions import symbol_days
@@ -25,7 +25,7 @@ MASTER = dg.AssetKey(["regimes", "master_regime_analysis"])
 def regime_assets(environment: Environment) -> list[dg.AssetsDefinition]:
     """``component_analysis_results``, ``master_regime_analysis`` and ``adaptive_learning_weights``, of one step."""
     sources = [
-        *(dg.AssetDep(table.split("/")) for table, _ in COMPONENTS.values()),
+        *(dg.AssetDep(table.split("/")) for table in FEATURE_TABLES),
         dg.AssetDep(CONTEXT),
         dg.AssetDep(ACTIVE_SET),
         # "the regime now" is what the nowcast's champion says; the other tasks look ahead and answer nothing here

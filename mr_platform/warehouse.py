@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from mr_platform import logs
 from mr_platform.errors import DataError, MissingPartition, UsageError
+from mr_platform.features.catalogue import components
 from schemas.labels import LABEL_TABLES
 from schemas.migration import MIGRATION_LEDGER
 from schemas.tables import TABLES, TableSchema
@@ -45,7 +46,7 @@ RELATIONS: dict[str, str] = {
     "regimes/master_regime_analysis": "master_regime_analysis",
     "regimes/adaptive_learning_weights": "adaptive_learning_weights",
     "models/ml_model_metadata": "ml_model_metadata",
-    "features/c1_triple_straddle": "c1_features",
+    **{entry.table: entry.relation for entry in components()},
     **{schema.name: f"labels_{schema.name.removeprefix('labels/')}" for schema in LABEL_TABLES.values()},
     MIGRATION_LEDGER.name: "migration_ledger",
 }
@@ -186,7 +187,6 @@ def _schema_of(table: str) -> TableSchema:
     for labels in LABEL_TABLES.values():
         if labels.name == table:
             return labels
-    from mr_platform.features.catalogue import components
     from mr_platform.features.tables import table_schema
 
     return next(table_schema(entry.key) for entry in components() if entry.table == table)

@@ -38,12 +38,13 @@ class FeatureSpec:
 
 @dataclass(frozen=True)
 class ComponentEntry:
-    """A component in the catalogue: its short name, its room and class, and its features in column order."""
+    """A component in the catalogue: its short name, its room and class, what it is of, its features in column order."""
 
     key: str
     number: int
     folder: str
     class_name: str
+    title: str
     features: tuple[FeatureSpec, ...]
 
     @property
@@ -52,13 +53,18 @@ class ComponentEntry:
         return f"features/{self.folder}"
 
     @property
+    def relation(self) -> str:
+        """Its table in the warehouse."""
+        return f"{self.key}_features"
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Feature names in column order."""
         return tuple(spec.name for spec in self.features)
 
 
-_COMPONENTS = (("c1_triple_straddle", "TripleStraddle"),)
-"""Room below ``mr_platform.features`` and class of each component, by number."""
+_COMPONENTS = (("c1_triple_straddle", "TripleStraddle", "the ATM, ITM1 and OTM1 straddles"),)
+"""Room below ``mr_platform.features``, class and subject of each component, by number."""
 
 
 @functools.lru_cache(maxsize=1)
@@ -70,9 +76,10 @@ def components() -> tuple[ComponentEntry, ...]:
             int(folder[1]),
             folder,
             class_name,
+            title,
             importlib.import_module(f"mr_platform.features.{folder}.catalogue").features(),
         )
-        for folder, class_name in _COMPONENTS
+        for folder, class_name, title in _COMPONENTS
     )
 
 

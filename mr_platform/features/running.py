@@ -50,7 +50,7 @@ def component(key: str, engine: str = "auto", parameters: ParameterSet | None = 
 
     Its parameters are those of the set, the declared defaults without one.
     """
-    made = _class_of(key)
+    made: Callable[..., AdaptiveComponent[Any]] = _class_of(key)
     settings: object = build(settings_of(key), parameters or declared_set())
     return made(settings=settings, engine=kernels_of(engine).name)
 
@@ -62,10 +62,10 @@ def settings_of(key: str) -> type:
     return kind
 
 
-def _class_of(key: str) -> Callable[..., AdaptiveComponent[Any]]:
+def _class_of(key: str) -> type[AdaptiveComponent[Any]]:
     entry = entry_of(key)
     module = importlib.import_module(f"mr_platform.features.{entry.folder}.component")
-    found: Callable[..., AdaptiveComponent[Any]] = getattr(module, entry.class_name)
+    found: type[AdaptiveComponent[Any]] = getattr(module, entry.class_name)
     return found
 
 
@@ -86,6 +86,17 @@ def with_what_they_read(
             wanted[key] = component(key, engine, parameters)
             waiting += wanted[key].reads
     return {entry.key: wanted[entry.key] for entry in entries() if entry.key in wanted}
+
+
+def steering_of(key: str) -> tuple[type, ...]:
+    """Classes of the parameter objects that steer a component: its own, and those of all that it reads."""
+    kinds, waiting = {key: settings_of(key)}, list(_class_of(key).reads)
+    while waiting:
+        other = waiting.pop()
+        if other not in kinds:
+            kinds[other] = settings_of(other)
+            waiting += _class_of(other).reads
+    return tuple(kinds[name] for name in sorted(kinds))
 
 
 def passes_of(components: Components) -> frozenset[str]:

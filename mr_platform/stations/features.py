@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -99,27 +100,42 @@ def compute_features(
 
 
 def publish_features(
-    lake: Lake, partition: Partition, component: str = "c1", *, as_of: datetime | None = None, engine: str = "auto"
+    lake: Lake,
+    partition: Partition,
+    *,
+    components: Sequence[str] | None = None,
+    as_of: datetime | None = None,
+    engine: str = "auto",
 ) -> StationReport:
-    """The table of one component: a row for each finished five-minute bar."""
-    from mr_platform.features.catalogue import component as entry_of
-    from mr_platform.features.running import settings_of
+    """The tables of the components (all by default) in one pass: a row for each finished five-minute bar.
 
-    with timed(f"features.{component}", partition) as timer:
+    The report is of the last table; ``changed`` says whether any of them changed.
+    """
+    from mr_platform.features.catalogue import component as entry_of
+    from mr_platform.features.catalogue import components as known
+    from mr_platform.features.running import steering_of
+
+    chosen = tuple(components or (entry.key for entry in known()))
+    with timed("features", partition) as timer:
         session = nse_calendar().session(partition.trade_date)
         until = None if as_of is None else last_closed_minute(session, as_of)
-        frame = compute_features(lake, partition, components=(component,), engine=engine, until=until)
-        rows = frame.lake_table(component, every=PUBLISHED_EVERY)
-        metadata = {k.decode(): v.decode() for k, v in (rows.schema.metadata or {}).items()}
-        return publish(
-            lake,
-            entry_of(component).table,
-            partition,
-            rows.replace_schema_metadata(None),
-            timer,
-            metadata=metadata | stamp(lake, settings_of(component)),
-            details={"features": len(frame.names), "engine": engine},
-        )
+        frame = compute_features(lake, partition, components=chosen, engine=engine, until=until)
+        reports = []
+        for key in chosen:
+            rows = frame.lake_table(key, every=PUBLISHED_EVERY)
+            metadata = {k.decode(): v.decode() for k, v in (rows.schema.metadata or {}).items()}
+            reports.append(
+                publish(
+                    lake,
+                    entry_of(key).table,
+                    partition,
+                    rows.replace_schema_metadata(None),
+                    timer,
+                    metadata=metadata | stamp(lake, *steering_of(key)),
+                    details={"features": len(frame.names), "engine": engine},
+                )
+            )
+        return replace(reports[-1], changed=any(report.changed for report in reports))
 
 
 def previous_context(lake: Lake, partition: Partition) -> DailyContext | None:
