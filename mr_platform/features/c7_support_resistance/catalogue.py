@@ -29,6 +29,7 @@ PROFILE = {
 }
 ROUND = {"underlying": ("levels.round_steps",), "straddle": ("levels.straddle_round_steps",)}
 SWING = ("extrema_bars", "windows.coverage")
+DRAWN = ("levels.value_area", "levels.fibonacci_ratios", "levels.ema_spans")
 BREAK = ("breakout.distance", "breakout.hold_bars", "breakout.within_bars")
 # the weights of the methods are learned from touches of both assets' zones, so all that makes a zone steers all zones
 ZONES = (
@@ -229,7 +230,7 @@ def _confluence() -> Iterator[FeatureSpec]:
             f"spread_{a}",
             f"standard deviation of the signed distances of {asset} to the nearest level of each method, three or more",
             bounds=UP,
-            parameters=(*ATR, "levels", *SWING),
+            parameters=(*ATR, *PROFILE[a], *ROUND[a], *DRAWN, *SWING, *(WALLS if a == "underlying" else ())),
         )
     for name, pair in (
         ("resistances", "both resistances"),
@@ -268,7 +269,6 @@ def _confluence() -> Iterator[FeatureSpec]:
         "minute of the straddle's last touch of a zone less that of the underlying's last",
         unit="minutes",
         warmup=15,
-        parameters=TOUCHES,
     )
     yield _spec(
         "confluence",
@@ -276,7 +276,7 @@ def _confluence() -> Iterator[FeatureSpec]:
         "distance of the wall of open interest nearest to the underlying from its nearest level of another kind, round "
         "numbers left out because strikes are such",
         bounds=UP,
-        parameters=(*ATR, "levels", *SWING),
+        parameters=(*ATR, *WALLS, *PROFILE["underlying"], *DRAWN, *SWING),
     )
 
 
@@ -335,7 +335,6 @@ def _strength() -> Iterator[FeatureSpec]:
             unit="share",
             bounds=SHARE,
             warmup=17,
-            parameters=TOUCHES,
         )
     yield _spec(
         "strength",
@@ -344,7 +343,6 @@ def _strength() -> Iterator[FeatureSpec]:
         unit="touches",
         bounds=UP,
         warmup=24,
-        parameters=TOUCHES,
     )
 
 
@@ -375,7 +373,6 @@ def _breakout() -> Iterator[FeatureSpec]:
         "minutes since the underlying's last confirmed break of a zone, its own included, positive for one upwards",
         unit="minutes",
         warmup=17,
-        parameters=TOUCHES,
     )
     yield _spec(
         "breakout",
@@ -384,7 +381,6 @@ def _breakout() -> Iterator[FeatureSpec]:
         unit="share",
         bounds=SHARE,
         warmup=17,
-        parameters=TOUCHES,
     )
 
 
