@@ -57,12 +57,14 @@ class Lake:
         *,
         source: str = "",
         metadata: Mapping[str, str] | None = None,
+        afresh: bool = False,
     ) -> Publication:
         """Put ``data`` (a table, or a spool of rows that may not fit in memory) in place of the partition's object.
 
         ``metadata`` goes into the file beside the digest. The digest covers the rows and ``metadata``
         keys that readers act on would be lost on a no-op, so a changed metadata is published too,
-        except for keys starting with ``run_``.
+        except for keys starting with ``run_``. ``afresh`` replaces the object whatever its footer says of it:
+        a footer cannot tell that the rows above it are damaged.
         """
         target = self.path(table, partition, source=source)
         # metadata read from a partition carries that partition's digest along
@@ -71,7 +73,8 @@ class Lake:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _exclusive(target):
             present = self._describe(target)
-            if present is not None and present.digest == digest and _acting(present.metadata) == _acting(wanted):
+            same = present is not None and present.digest == digest and _acting(present.metadata) == _acting(wanted)
+            if present is not None and same and not afresh:
                 return Publication(target, digest, data.num_rows, changed=False, metadata=present.metadata)
             stamped = {key.encode(): value.encode() for key, value in sorted({**wanted, _DIGEST: digest}.items())}
             _write_atomically(target, lambda scratch: _write_parquet(data, stamped, scratch))

@@ -143,7 +143,10 @@ class _Writer:
             "profile": contract.profile,
             "files": json.dumps({file_name(contract): digest.sequence()}, separators=(",", ":")),
         }
-        published = self._ledger.lake.publish(RAW, entry.partition, spool, source=contract.profile, metadata=metadata)
+        # what is moved again may be moved because the file is damaged: never take the standing one's word for it
+        published = self._ledger.lake.publish(
+            RAW, entry.partition, spool, source=contract.profile, metadata=metadata, afresh=True
+        )
         now = perf_counter()
         seconds, self._free_since = now - max(claimed.began, self._free_since), now
         moved = self._ledger.move(

@@ -126,6 +126,18 @@ def test_a_mismatched_partition_is_moved_again_and_then_verified_and_its_failure
     assert failures(moved) == []
 
 
+def test_a_damaged_file_is_replaced_when_its_partition_is_moved_again_although_its_footer_is_as_it_was(
+    moved: Moved,
+) -> None:
+    whole = moved.file().read_bytes()
+    moved.file().write_bytes(bytes([*whole[:5], whole[5] ^ 1, *whole[6:]]))
+    assert moved.verify(DAYS[0])[0].state == "mismatched"
+    moved.ledger.reopen(moved.entry(), why="the disk was changed", now=NOW)
+    moved.transfer()
+    assert moved.file().read_bytes() == whole
+    assert moved.verify(DAYS[0])[0].state == "verified"
+
+
 def test_a_server_out_of_reach_leaves_the_partition_as_it_was(moved: Moved, tmp_path: Path) -> None:
     server = world.start_server(tmp_path)
     server.stop()
