@@ -76,7 +76,7 @@ def show(
     if as_yaml:
         sys.stdout.write(interchange.as_yaml(found, sheet=sheet))
         return
-    rows = reports.values(found, sheet)
+    rows = reports.values(found, sheet, as_data=as_json)
     if as_json:
         _print_json(rows)
     else:
@@ -242,6 +242,8 @@ def export(
     from mr_platform import exporting
     from mr_platform.parameters import interchange
 
+    if out.suffix.lower() not in (".yaml", ".yml"):
+        raise UsageError(rule="an export is a .yaml file", value=out.name, place="--yaml", remedy="name it so")
     text = interchange.as_yaml(_chosen(home, workbook), sheet=sheet)
     exporting.write_bytes(text.encode(), out)
     sys.stderr.write(f"{len(text.splitlines())} lines to {out}\n")
@@ -321,6 +323,8 @@ def _expected(lake: Lake, prefix: str | None) -> str | None:
 
 
 def _show_changes(changes: list[Any], *, as_json: bool, title: str) -> None:
+    from mr_platform.parameters.registry import registry
+
     rows = [change.as_dict() for change in changes]
     if as_json:
         _print_json(rows)
@@ -328,7 +332,11 @@ def _show_changes(changes: list[Any], *, as_json: bool, title: str) -> None:
         sys.stdout.write(f"{title}: nothing differs\n")
     else:
         prose = [row for row in rows if row["id"].endswith(".Description")]
-        values = [row for row in rows if row not in prose]
+        values = [
+            row | {side: registry().shown(change.id, getattr(change, side)) for side in ("before", "after")}
+            for row, change in zip(rows, changes, strict=True)
+            if row not in prose
+        ]
         if values:
             _print_table(values, title=title)
         if prose:

@@ -87,8 +87,11 @@ def print_check(document: dict[str, Any]) -> None:
     _say(f"features whose definition has no parameter: {len(document['features_without_parameters'])}")
 
 
-def values(found: ParameterSet, sheet: str | None) -> list[dict[str, Any]]:
-    """Every value, or those of one sheet; UsageError for an unknown sheet."""
+def values(found: ParameterSet, sheet: str | None, *, as_data: bool) -> list[dict[str, Any]]:
+    """Every value, or those of one sheet, as JSON data or as the workbook writes it.
+
+    UsageError for an unknown sheet.
+    """
     known = found.declared
     if sheet is not None and sheet not in known.sheets:
         raise UsageError(
@@ -105,7 +108,7 @@ def values(found: ParameterSet, sheet: str | None) -> list[dict[str, Any]]:
         rows.append(
             {
                 "id": name,
-                "value": to_json(one.value),
+                "value": to_json(one.value) if as_data else known.shown(name, one.value),
                 "unit": declared.unit if declared is not None else "",
                 "origin": one.origin,
                 "place": one.place,
@@ -128,6 +131,7 @@ def trace(found: ParameterSet, name: str, environment: Mapping[str, str]) -> dic
     return {
         "id": one.id,
         "value": to_json(one.value),
+        "written": found.declared.shown(one.id, one.value),
         "unit": parameter.unit,
         "kind": parameter.kind.name,
         "low": parameter.low,
@@ -148,13 +152,16 @@ def _pending(variable: str, one: Resolved, environment: Mapping[str, str]) -> st
     """What an override asks for that the set does not say; "" where there is none, or one that goes before it."""
     if variable not in environment or one.origin not in (DEFAULT, ENVIRONMENT) or one.place == variable:
         return ""
+    if any(attempt.place == variable and attempt.found.startswith("refused") for attempt in one.tried):
+        # it took part and was no value: no run will take it up
+        return ""
     return f"{variable}={shown(environment[variable])} was set since; the next run takes it up, or mr config load --yes"
 
 
 def print_trace(document: dict[str, Any]) -> None:
     """The document for people."""
     unit = f" {document['unit']}" if document["unit"] else ""
-    _say(f"{document['id']} = {document['value']}{unit}")
+    _say(f"{document['id']} = {document['written']}{unit}")
     _say(f"  {document['description']}")
     reader = f"{document['consumer']}{' (planned)' if document['planned'] else ''}"
     _say(f"  read by {reader}{' as ' + document['field'] if document['field'] else ''}")

@@ -20,11 +20,13 @@ from mr_platform.parameters.declaration import (
 )
 from mr_platform.parameters.declarations.contradictions import contradictions
 from mr_platform.parameters.declarations.rules import rules
+from mr_platform.parameters.values import number_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from mr_platform.parameters.declaration import Declarations
+    from mr_platform.parameters.values import Value
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -100,6 +102,14 @@ class Registry:
             place="the parameter registry",
             remedy=f"nearest: {', '.join(dict.fromkeys(near))}" if near else "`mr config show` lists all of them",
         )
+
+    def shown(self, name: str, value: Value | None) -> str:
+        """A value of the parameter or cell ``name`` as the workbook writes it: ``09:15``, ``ATR>0.8``; "" for none."""
+        if value is None:
+            return ""
+        found = self.find(name)
+        cell = (found.column if isinstance(found, CellOfRecord) else found).kind.render(value)
+        return number_text(cell) if isinstance(cell, float) else str(cell)
 
     def of_sheet(self, sheet: str, section: str = "") -> tuple[Parameter, ...]:
         """The parameters of one table of a sheet, in declared order."""

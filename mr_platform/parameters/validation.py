@@ -16,7 +16,7 @@ from mr_platform.parameters.declaration import CrossRule, Parameter
 from mr_platform.parameters.findings import Finding, finding, shown
 from mr_platform.parameters.registry import CellOfRecord, Registry
 from mr_platform.parameters.resolution import CHANGE, Attempt, ParameterSet, Resolved, replaced
-from mr_platform.parameters.values import CellValue, ValueFault, to_json
+from mr_platform.parameters.values import CellValue, ValueFault
 
 _PLACES = 6
 
@@ -64,7 +64,10 @@ def with_value(present: ParameterSet, name: str, value: CellValue, *, place: str
     except ValueFault as fault:
         raise UsageError(rule=fault.rule, value=value, place=declared.id, remedy=fault.remedy) from fault
     old = present.resolved[declared.id]
-    tried = (*old.tried, Attempt(old.origin, old.place, f"{shown(to_json(old.value))}, changed since"))
+    tried = (
+        *old.tried,
+        Attempt(old.origin, old.place, f"{shown(present.declared.shown(declared.id, old.value))}, changed since"),
+    )
     changed = Resolved(declared.id, accepted, CHANGE, place, tried)
     return validated(replaced(present, {declared.id: changed}))
 
@@ -129,7 +132,7 @@ def broken_objects(parameter_set: ParameterSet) -> Iterator[Finding]:
 
 def _told(parameter_set: ParameterSet, name: str) -> str:
     found = parameter_set.resolved.get(name)
-    return name if found is None else f"{name} = {to_json(found.value)}"
+    return name if found is None else f"{name} = {parameter_set.declared.shown(name, found.value)}"
 
 
 def values_of(parameter_set: ParameterSet, name: str) -> object:

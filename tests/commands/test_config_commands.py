@@ -114,6 +114,18 @@ def test_a_check_tells_every_fault_and_ends_with_one(config: Shell, workbook: Pa
     assert f"StabilityConfiguration!B{rate}: lots" in told
 
 
+@pytest.mark.parametrize(
+    ("condition", "at"), [("no(such", "ValidationRules!C2"), (None, "ValidationRules!A2")], ids=["malformed", "empty"]
+)
+def test_a_validation_rule_without_a_condition_is_told_beside_the_other_faults(
+    config: Shell, workbook: Path, condition: str | None, at: str
+) -> None:
+    hours = row_of(workbook, "MasterConfiguration", "market_open_time")
+    edited(workbook, ValidationRules__C2=condition, **{f"MasterConfiguration__B{hours}": "25:99"})
+    errors = {one["where"].split("!", 1)[1] for one in config.json("check", workbook, code=1)["errors"]}
+    assert {at, f"MasterConfiguration!B{hours}"} <= errors
+
+
 def test_the_customers_workbook_checks_clean_and_its_contradictions_are_told(config: Shell, shared_data: Path) -> None:
     file = shared_data.parent / "excel" / "MR_CONFIG_STRATEGY_1.0.0.xlsx"
     if not file.is_file():
@@ -196,6 +208,24 @@ def test_a_person_is_told_where_a_value_comes_from(config: Shell) -> None:
     assert "3. default: declaration: taken" in said
 
 
+def test_people_are_shown_values_as_the_workbook_writes_them(config: Shell) -> None:
+    assert config("trace", "market_open_time").startswith("MasterConfiguration.market_open_time = 09:15 market time")
+    assert config.json("trace", "market_open_time")["value"] == {"clock": "09:15"}
+    config("set", "MasterConfiguration.market_open_time", "09:20", "--why", "a test")
+    shown = config("show", "--sheet", "MasterConfiguration") + config("diff", "default")
+    assert "09:20" in shown
+    assert "{" not in shown
+
+
+def test_an_override_that_was_refused_is_not_promised_to_the_next_run(
+    config: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MR_PARAMETER__StraddleAnalysisConfig__statistics_window", "abc")
+    said = config("trace", "triple_straddle.window")
+    assert "refused: the value is a whole number" in said
+    assert "takes it up" not in said
+
+
 def test_a_value_may_begin_with_a_minus(config: Shell) -> None:
     config("set", "GreekSentimentConfig.level_cuts", "-0.5,-0.2,-0.1,0.1,0.2,0.5", "--why", "wider")
     assert config.json("trace", "GreekSentimentConfig.level_cuts")["value"] == [-0.5, -0.2, -0.1, 0.1, 0.2, 0.5]
@@ -223,6 +253,7 @@ def test_a_workbook_is_traced_without_being_loaded(config: Shell, workbook: Path
         (("show", "--sheet", "Nope"), 2, "use one of Summary"),
         (("template", "book.xls"), 2, "a workbook is an .xlsx file"),
         (("check", "missing.xlsx"), 1, "a workbook can be opened"),
+        (("export", "--yaml", "set.txt"), 2, "an export is a .yaml file"),
         (("check", "missing.yaml"), 1, "missing.yaml"),
     ],
 )
