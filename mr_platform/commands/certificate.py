@@ -16,6 +16,9 @@ import typer
 from mr_platform.commands.arguments import DEFAULT_HOME, HomeOption, JsonOption, open_lake, show
 from mr_platform.errors import DataError, UsageError
 
+_KEY_BYTES = 32
+"""Of an Ed25519 public key."""
+
 
 def certify(
     home: HomeOption = DEFAULT_HOME,
@@ -73,8 +76,8 @@ def check_certificate(
     if as_json:
         exporting.print_json(found)
     else:
-        rows = [{"what": name, "value": str(value)} for name, value in found.items()]
-        show(rows, as_json=False, title=f"Certificate {file}")
+        told = {**found, "cut_over": found["cut_over"]["verdict"], "changed_since": "\n".join(found["changed_since"])}
+        show([{"what": name, "value": str(value)} for name, value in told.items()], as_json=False, title=str(file))
     if found["changed_since"]:
         raise typer.Exit(1)
 
@@ -122,8 +125,13 @@ def _bytes(file: Path) -> bytes:
 
 
 def _key(text: str | None) -> bytes | None:
+    if text is None:
+        return None
     try:
-        return None if text is None else bytes.fromhex(text)
+        key = bytes.fromhex(text)
+        if len(key) != _KEY_BYTES:
+            raise ValueError("another length")
+        return key
     except ValueError as error:
         raise UsageError(
             rule="a public key is 64 hex digits",

@@ -109,7 +109,7 @@ def verify_certificate(data: bytes, readable: bytes | None = None, *, public_key
         signature, inside = bytes.fromhex(sealed.pop("signature")), bytes.fromhex(sealed["public_key"])
         said, readable_sha256 = sealed["document"], sealed["readable_sha256"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _changed("it is not a certificate's JSON", error) from error
+        raise _changed("it is a certificate's JSON", error) from error
     if canonical({**sealed, "signature": signature.hex()}) != data:
         raise _changed("its bytes are those that were signed", "another writing of the same JSON")
     if public_key is not None and inside != public_key:

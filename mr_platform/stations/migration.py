@@ -169,7 +169,8 @@ def except_partition(
     ledger = Ledger(lake)
     entry = _entry(ledger, partition)
     moved = entry if dry_run else ledger.give_up(entry, who=who, why=why, now=now)
-    _publish(lake, ledger)
+    if not dry_run:
+        _publish(lake, ledger)
     return _row(moved) | {"who": who, "reason": why, "was": entry.state}
 
 
@@ -182,7 +183,8 @@ def reopen_partition(
     ledger = Ledger(lake)
     entry = _entry(ledger, partition)
     moved = entry if dry_run else ledger.reopen(entry, why=why, now=now)
-    _publish(lake, ledger)
+    if not dry_run:
+        _publish(lake, ledger)
     return _row(moved) | {"reason": why, "was": entry.state}
 
 

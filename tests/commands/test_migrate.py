@@ -77,6 +77,7 @@ def test_run_keeps_to_what_was_asked_for(env: dict[str, str]) -> None:
         (("run", "--since", "yesterday"), False, "a date is written YYYY-MM-DD"),
         (("plan", "--tables", "users"), False, "nifty_option_chain"),
         (("check-certificate", "absent.json"), False, "absent.json"),
+        (("check-certificate", "pyproject.toml", "--public-key", "abcd"), False, "64 hex digits"),
         (("certify",), False, "MR_CERTIFICATE_KEY_FILE"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
