@@ -19,6 +19,7 @@ from mr_platform.features.c3_oi_price_action import (
     pieces,
 )
 from mr_platform.features.c3_oi_price_action.component import OIPriceAction
+from mr_platform.features.c3_oi_price_action.state import STATES
 from mr_platform.features.component import ComponentOutput, SessionStart
 from mr_platform.features.inputs import REACH, SessionInputs
 from mr_platform.parameters.objects import defaults
@@ -289,25 +290,33 @@ def test_the_build_up_matrix(price: float, oi: float, state: int) -> None:
     assert pieces.quadrant(price, oi, 0.01, 0.02) == state
 
 
-# Calls, puts (0 none, 1 long build-up, 2 short covering, 3 short build-up, 4 long unwinding), future -> state.
+# Calls, puts (0 none, 1 long build-up, 2 short covering, 3 short build-up, 4 long unwinding), underlying -> state.
 THREE_WAY = [
-    (1, 3, 1.0, 1.0),  # calls bought, puts written, future bought: strong bull
-    (2, 4, 1.0, 1.0),
-    (3, 1, -1.0, -1.0),  # strong bear
-    (1, 3, 0.0, 0.5),  # options alone agree: institutional
-    (4, 2, 0.0, -0.5),
-    (1, 3, -1.0, 0.0),  # options against the future: arbitrage
-    (3, 3, 0.0, 0.0),  # premium sold on both sides: ranging
-    (1, 1, 1.0, 0.0),  # legs disagree: transition
-    (0, 3, 1.0, 0.0),
-    (1, -1, 1.0, NAN),
-    (1, 3, NAN, NAN),
+    (1, 3, 1.0, "strong_bull"),
+    (2, 4, 1.0, "strong_bull"),
+    (3, 1, -1.0, "strong_bear"),
+    (4, 2, -1.0, "strong_bear"),
+    (1, 3, 0.0, "institutional"),
+    (4, 2, 0.0, "institutional"),
+    (1, 3, -1.0, "arbitrage"),
+    (3, 1, 1.0, "arbitrage"),
+    (3, 3, 0.0, "ranging"),
+    (3, 3, 1.0, "ranging"),
+    (0, 0, 1.0, "ranging"),
+    (1, 1, 1.0, "transition"),
+    (0, 3, 1.0, "transition"),
+    (1, 0, 0.0, "transition"),
 ]
 
 
-@pytest.mark.parametrize(("call", "put", "future", "state"), THREE_WAY)
-def test_the_three_way_states(call: int, put: int, future: float, state: float) -> None:
-    np.testing.assert_allclose(pieces.three_way(call, put, future, 0.5), state)
+@pytest.mark.parametrize(("call", "put", "underlying", "state"), THREE_WAY)
+def test_the_three_way_states(call: int, put: int, underlying: float, state: str) -> None:
+    assert STATES[pieces.three_way(call, put, underlying)] == state
+
+
+@pytest.mark.parametrize(("call", "put", "underlying"), [(-1, 3, 1.0), (1, -1, 1.0), (1, 3, NAN)])
+def test_a_three_way_state_needs_all_three(call: int, put: int, underlying: float) -> None:
+    assert pieces.three_way(call, put, underlying) == -1
 
 
 def test_window_statistics_and_quantiles_are_those_of_the_libraries() -> None:
@@ -406,5 +415,7 @@ def test_cumulative_analysis_names_what_it_sums() -> None:
     assert found.pcr == pytest.approx(660 / 690)
     assert found.velocity["oi_ce_5"] == pytest.approx(50 / 640) and len(found.velocity) == 18
     assert len(found.acceleration) == 18 and found.minute == 557
+    # calls opened, puts and prices unmoved
+    assert found.state == "ranging"
     with pytest.raises(UsageError, match="strikes on each side"):
         analyze_cumulative_atm_strikes(given, 16)

@@ -18,12 +18,15 @@ from mr_platform.features.c3_oi_price_action.columns import change, cumulative, 
 from mr_platform.features.c3_oi_price_action.state import (
     ABSORBED,
     FLOW,
+    INSTITUTIONAL,
     IV,
     PCR,
     STEP_ALL,
     STEP_CE,
     STEP_PE,
     STEP_PRICE,
+    STRONG_BEAR,
+    STRONG_BULL,
     THREE_WAY,
     Carried,
     DayConstants,
@@ -170,17 +173,23 @@ def _rolling(oi_sums, close_sums, there, future, underlying, t, day, carried, ou
             out[20 + a] = 1.0 - abs(p.correlation(trace[STEP_CE], trace[STEP_PE], t, n, day.enough))
     out[23] = p.standing(trace[PCR], t, day.z_window, day.enough)
     if there:
-        trace[THREE_WAY, t] = _state(oi_sums, close_sums, future, underlying, t, day)
+        trace[THREE_WAY, t] = three_way_state(oi_sums, close_sums, future, underlying, t, day)[1]
     out[24] = p.moments(trace[THREE_WAY], t, day.timeframes[3], day.enough)[0]
 
 
 @njit(cache=True, error_model="numpy")
-def _state(oi_sums, close_sums, future, underlying, t, day):
-    """The three-way state of the minute as a number."""
+def three_way_state(oi_sums, close_sums, future, underlying, t, day):
+    """Three-way state of the minute (an index into ``STATES``, -1 not known), and its number: 1 and -1 strong, ``weak``
+    signed where options alone agree, else 0."""
     n, price_cut, oi_cut = day.buildup_minutes, day.buildup_cuts[0], day.buildup_cuts[1]
     call = p.quadrant(change(close_sums, 0, n), change(oi_sums, 0, n), price_cut, oi_cut)
     put = p.quadrant(change(close_sums, 1, n), change(oi_sums, 1, n), price_cut, oi_cut)
-    return p.three_way(call, put, third_way(future, underlying, t, day), day.weak)
+    state = p.three_way(call, put, third_way(future, underlying, t, day))
+    if state < 0:
+        return state, NAN
+    if state in (STRONG_BULL, STRONG_BEAR):
+        return state, p.direction(call)
+    return state, day.weak * p.direction(call) if state == INSTITUTIONAL else 0.0
 
 
 @njit(cache=True, error_model="numpy")
@@ -190,7 +199,7 @@ def third_way(future, underlying, t, day):
     price_cut, oi_cut = day.future_share * day.buildup_cuts[0], day.future_share * day.buildup_cuts[1]
     if day.future == 1:
         state = p.quadrant(price, oi, price_cut, oi_cut)
-        return NAN if state < 0 else 0.0 if state == 0 else 1.0 if state <= 2 else -1.0
+        return NAN if state < 0 else p.direction(state)
     if math.isnan(price):
         return NAN
     return 0.0 if abs(price) <= price_cut else 1.0 if price > 0 else -1.0

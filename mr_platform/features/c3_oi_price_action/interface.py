@@ -10,9 +10,11 @@ import numpy as np
 
 from mr_platform.errors import UsageError
 from mr_platform.features.c3_oi_price_action import pieces, swings
-from mr_platform.features.c3_oi_price_action.component import OIPriceAction
-from mr_platform.features.c3_oi_price_action.cpu import per_bar
-from mr_platform.features.c3_oi_price_action.state import Carried, Floats
+from mr_platform.features.c3_oi_price_action.columns import held_sums
+from mr_platform.features.c3_oi_price_action.component import OIPriceAction, SessionState
+from mr_platform.features.c3_oi_price_action.cpu import per_bar, three_way_state
+from mr_platform.features.c3_oi_price_action.state import STATES, Carried, Floats
+from mr_platform.features.c3_oi_price_action.window import strike_window
 from mr_platform.features.component import HEALTH, ComponentOutput, SessionStart
 from mr_platform.features.inputs import ATM, REACH, SessionInputs
 from mr_platform.kernels.cpu.chain_sums import sums_at
@@ -29,7 +31,8 @@ class CumulativeAnalysis:
     ``call_oi``, ``put_oi`` in units of the underlying; ``strikes`` how many of each leg count; ``pcr`` put over call;
     ``net`` put less call over the open interest of all strikes; ``concentration`` share of each leg inside the range;
     ``velocity`` and ``acceleration`` relative change a span, by feature quantity ("oi_ce_5"); ``score`` [-1, 1], high
-    where positions are opened for a rise; ``confidence`` [0, 1]. NaN where not known.
+    where positions are opened for a rise; ``confidence`` [0, 1]; ``state`` one of the three-way ``STATES``, "unknown"
+    without what it needs. NaN where not known.
     """
 
     minute: int
@@ -45,6 +48,7 @@ class CumulativeAnalysis:
     score: float
     confidence: float
     health: str
+    state: str
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,7 @@ def analyze_cumulative_atm_strikes(
         score=float(out.score[-1]),
         confidence=float(out.confidence[-1]),
         health=HEALTH[out.health[-1]],
+        state=_three_way(oi_data, state),
     )
 
 
@@ -242,6 +247,22 @@ def adapt_strike_range(
         level = "unknown" if math.isnan(volatility) else f"{100 * volatility:.1f} points"
         return OptimalRange(asked, 2 * asked + 1, f"volatility {level}")
     return OptimalRange(best, 2 * best + 1, f"performance {known[best]:.3f} against {known[asked]:.3f} of {asked}")
+
+
+def _three_way(inputs: SessionInputs, state: SessionState) -> str:
+    """Three-way state of the last minute, by name."""
+    day, t = state.day, inputs.minutes.size - 1
+    w = strike_window(inputs, t, t + 1, day, state.carried)
+    if w.opened[0] < 0:
+        return "unknown"
+    row, opened = t - w.first, max(int(w.opened[0]) - w.first, 0)
+    held = w.near[0, day.widest - day.usual : day.widest + day.usual + 1]
+    sums = []
+    for field in (w.oi, w.close):
+        sums.append(np.empty((2, int(day.lags[-1]) + 1, 2)))
+        held_sums(field, held, row, opened, day.lags, day.least, sums[-1])
+    found, _ = three_way_state(sums[0], sums[1], inputs.future, inputs.underlying, t, day)
+    return STATES[found] if found >= 0 else "unknown"
 
 
 def _named(found: Mapping[str, float], rate: str) -> dict[str, float]:

@@ -12,7 +12,17 @@ import math
 import numpy as np
 from numba import njit
 
-from mr_platform.features.c3_oi_price_action.state import Floats, Ints, StrikeWindow
+from mr_platform.features.c3_oi_price_action.state import (
+    ARBITRAGE,
+    INSTITUTIONAL,
+    RANGING,
+    STRONG_BEAR,
+    STRONG_BULL,
+    TRANSITION,
+    Floats,
+    Ints,
+    StrikeWindow,
+)
 
 NAN = math.nan
 
@@ -70,20 +80,30 @@ def quadrant(price: float, oi: float, price_cut: float, oi_cut: float) -> int:
 
 
 @njit(cache=True, error_model="numpy")
-def three_way(call: int, put: int, third: float, weak: float) -> float:
-    """State of calls, puts (quadrants) and future (sign of its direction, 0 none) as a number; see ``STATES``.
+def direction(state: int) -> float:
+    """Where a state of the build-up matrix points: bought 1, sold -1, none of them 0."""
+    return 0.0 if state == 0 else 1.0 if state <= 2 else -1.0
 
-    1 and -1 strong bull and bear, ``weak`` signed where the options agree and the future rests, else 0.
+
+@njit(cache=True, error_model="numpy")
+def three_way(call: int, put: int, third: float) -> int:
+    """Index into ``STATES`` of the quadrants of calls and puts and the direction of the underlying; -1 not known.
+
+    Calls and puts agree on a direction: with the underlying strong, at its rest institutional, against it arbitrage.
+    Premium sold on both sides, or nothing that moves in options: ranging. All else: transition.
     """
     if call < 0 or put < 0 or math.isnan(third):
-        return NAN
-    of_calls = 0.0 if call == 0 else 1.0 if call <= 2 else -1.0
-    of_puts = 0.0 if put == 0 else -1.0 if put <= 2 else 1.0
-    if of_calls == 0.0 or of_calls != of_puts:
-        return 0.0
-    if third == of_calls:
-        return of_calls
-    return weak * of_calls if third == 0.0 else 0.0
+        return -1
+    of_calls, of_puts = direction(call), -direction(put)
+    if of_calls != 0.0 and of_calls == of_puts:
+        if third == 0.0:
+            return INSTITUTIONAL
+        if third != of_calls:
+            return ARBITRAGE
+        return STRONG_BULL if of_calls > 0 else STRONG_BEAR
+    if (call == 3 and put == 3) or (call == 0 and put == 0):
+        return RANGING
+    return TRANSITION
 
 
 @njit(cache=True, error_model="numpy")

@@ -15,6 +15,9 @@ HIGHS, LOWS = 0, 1
 REGULAR_BULL, REGULAR_BEAR, HIDDEN_BULL, HIDDEN_BEAR, EXTREME = range(5)
 STEP_CE, STEP_PE, STEP_ALL, STEP_PRICE, PCR, IV, THREE_WAY, ABSORBED, FLOW = range(9)
 """Rows of ``Carried.trace``."""
+STATES = ("strong_bull", "strong_bear", "institutional", "ranging", "transition", "arbitrage")
+"""Three-way states of calls, puts and underlying."""
+STRONG_BULL, STRONG_BEAR, INSTITUTIONAL, RANGING, TRANSITION, ARBITRAGE = range(6)
 
 
 class DayConstants(NamedTuple):
@@ -77,11 +80,11 @@ class Carried(NamedTuple):
     """Recursions and session-long traces; filled in place.
 
     ``trace`` [9, n_bars]: 3-minute changes of call, put and all open interest, the underlying's 3-minute return,
-    the future's open interest change, PCR, ATM volatility in points, the three-way state, how far the bar absorbed,
-    the net flow as last known. ``flow`` [4] net flow so far, the last minute it was known (-1), its squared steps,
-    the first minute it was known (-1). ``walk`` [3] last price of the underlying, squared log returns, first priced
-    minute (-1). ``atr`` [3] average true range, bars seen, last close of the session. ``pain`` [2] first max pain
-    of the session, minute that its expiry came into sight. ``zigzag`` [2] what is waited for (1 a high, -1 a low, 0
+    PCR, ATM volatility in points, the three-way state as a number, how far the bar absorbed, the net flow as last
+    known. ``flow`` [4] net flow so far, the last minute it was known (-1), its squared steps, the first minute it
+    was known (-1). ``walk`` [3] last price of the underlying, squared log returns, first priced minute (-1).
+    ``atr`` [3] average true range, bars seen, last close of the session. ``pain`` [2] first max pain of the
+    session, minute that its expiry came into sight. ``zigzag`` [2] what is waited for (1 a high, -1 a low, 0
     either), minute of the last swing. ``swings`` [2, 2, 2] price and net flow of the last two confirmed highs and
     lows, newest last. ``divergences`` [5, 4] sign while it stands (0 none, NaN two swings not known yet), strength
     when confirmed, minute when the swing was confirmed, minute of the last confirmation (NaN never).
