@@ -168,11 +168,11 @@ def test_a_method_switched_off_has_no_weight(compute: Compute) -> None:
 
 
 def test_a_breakout_counts_from_its_third_bar_with_its_least_distance(compute: Compute) -> None:
-    # central pivot range 105 to 107; highs so far 109, 110, 110, 110, so the day's range is 1, 2, 2 and, from 103, 7
+    # central pivot range 105 to 107; ATR14 of 4 before ranges of 0, 1 and 1.5
     found = compute(session(flat([100.0] * 6), flat([109.0, 110.0, 108.5, 106.0, 104.0, 103.0])), context())
-    unit = 10 + (2 - 10) / 14
+    atr = 4 * (13 / 14) ** 3 + (1 * 13 / 14 + 1.5) / 14
     assert np.isnan(found["cpr_breakout"][:2]).all()
-    assert found["cpr_breakout"][2] == pytest.approx(1.5 / unit)
+    assert found["cpr_breakout"][2] == pytest.approx(1.5 / atr)
     assert found["cpr_breakout"][3:].tolist() == [0.0, 0.0, 0.0]
 
 

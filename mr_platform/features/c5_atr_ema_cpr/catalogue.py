@@ -207,12 +207,12 @@ def _cpr() -> Iterator[FeatureSpec]:
     yield spec(
         "cpr",
         "breakout",
-        "least distance beyond the underlying's central pivot range that the last 3 closes held, in daily ATRs, "
-        "negative below it, 0 unless all stood beyond",
-        unit="daily ATR",
+        "least distance beyond the underlying's central pivot range that the last 3 closes held, in one-minute "
+        "ATR14, negative below it, 0 unless all stood beyond",
+        unit="ATR",
         bounds=ANY,
-        warmup=3,
-        parameters=("breakout_bars", *DAILY_RANGE),
+        warmup=14,
+        parameters=("breakout_bars", *ATR),
     )
     yield spec(
         "cpr",

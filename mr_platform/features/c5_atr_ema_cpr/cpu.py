@@ -75,7 +75,9 @@ def run(
         unit = r.daily_unit(price[UNDERLYING], day, carried)
         _atr_columns(price, t, day, carried, atr, regime, room, row[ATR_AT:EMA_AT])
         _ema_columns(price, t, day, carried, atr, ema, unit, row[EMA_AT:CPR_AT])
-        _cpr_columns(underlying, t, day, carried, unit, regime[UNDERLYING], methods[UNDERLYING], row[CPR_AT:])
+        _cpr_columns(
+            underlying, t, day, carried, atr[UNDERLYING, 0], unit, regime[UNDERLYING], methods[UNDERLYING], row[CPR_AT:]
+        )
         _dual_columns(straddle, underlying, years[t], t, day, carried, price, before, atr, ema, slow_atr, row)
         for m in range(N_METHODS):
             methods[STRADDLE, m] = p.ladder(price[STRADDLE], day.levels[STRADDLE, m])
@@ -161,7 +163,7 @@ def _ema_columns(price, t, day, carried, atr, ema, unit, out):
 
 
 @njit(cache=True, error_model="numpy")
-def _cpr_columns(underlying, t, day, carried, unit, regime, methods, out):
+def _cpr_columns(underlying, t, day, carried, atr, unit, regime, methods, out):
     """The 14 columns of group cpr, and the ladder scores of the underlying's five methods."""
     at = underlying[t, CLOSE]
     levels = day.levels[UNDERLYING]
@@ -183,7 +185,7 @@ def _cpr_columns(underlying, t, day, carried, unit, regime, methods, out):
     out[5] = (width - day.cpr_narrow) / (day.cpr_wide - day.cpr_narrow)
     out[6] = p.ladder(at, day.slow_levels[0])
     out[7] = p.ladder(at, day.slow_levels[1])
-    out[8] = p.held_beyond(underlying, CLOSE, t, day.breakout_bars, day.cpr[0], day.cpr[1]) / unit
+    out[8] = p.held_beyond(underlying, CLOSE, t, day.breakout_bars, day.cpr[0], day.cpr[1]) / atr
     out[9] = NAN
     for i in range(day.virgin.shape[0]):
         distance = (0.5 * (day.virgin[i, 0] + day.virgin[i, 1]) - at) / unit

@@ -69,7 +69,7 @@ def run(
         trace(assets, before, atr, ema, slow, carried)
         _atr_columns(assets, day, atr, carried, out)
         _ema_columns(assets, day, atr, ema, unit, out)
-        _cpr_columns(underlying[:stop], day, unit, out)
+        _cpr_columns(underlying[:stop], day, atr[UNDERLYING][0], unit, out)
         _pair_columns(assets, day, carried, out)
         _timeframe_columns(assets, before, day, atr, ema, slow, trend, carried, out)
         _level_columns(assets, years[:stop], day, unit, out)
@@ -167,7 +167,7 @@ def _method_score(price: Floats, levels: Floats, regime: Floats, day: DayConstan
     return places, weighted(places, day.method_weights[row])
 
 
-def _cpr_columns(underlying: Floats, day: DayConstants, unit: Floats, out: Columns) -> None:
+def _cpr_columns(underlying: Floats, day: DayConstants, atr: Floats, unit: Floats, out: Columns) -> None:
     """Columns of group cpr."""
     m = underlying.shape[0]
     price = underlying[:, CLOSE]
@@ -187,7 +187,7 @@ def _cpr_columns(underlying: Floats, day: DayConstants, unit: Floats, out: Colum
         if np.isfinite(last - bottom).all():
             above, below = (last - top).min(), (bottom - last).min()
             breakout[t] = above if above > 0 else -below if below > 0 else 0.0
-    out["cpr_breakout"] = breakout / unit
+    out["cpr_breakout"] = breakout / atr
     out["cpr_virgin"] = _virgin(underlying, day) / unit
     regime = out["atr_regime_underlying"]
     places, out["cpr_score_methods"] = _method_score(price, levels, regime, day)
