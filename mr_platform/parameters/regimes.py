@@ -168,6 +168,14 @@ class TransitionParameters(ParameterObject):
     def broken(self) -> Iterator[Broken]:
         yield from holds(self.shift <= self.alert, "shift <= alert", (self.shift, self.alert), "shift", "alert")
 
+    def status(self, confidence: float, minutes_since_change: float, changes_in_hour: int) -> str:
+        """What becomes of a challenge whose shift is large enough: confirmed, tentative, cool-down or rate."""
+        if minutes_since_change < self.cool_down_minutes:
+            return "cool-down"
+        if changes_in_hour >= self.most_per_hour:
+            return "rate"
+        return "confirmed" if confidence >= self.gate else "tentative"
+
 
 @dataclass(frozen=True)
 class StateParameters(ParameterObject):

@@ -22,6 +22,7 @@ from schemas.tables import REGIMES
 Times = NDArray[np.datetime64]
 
 _HOUR = np.timedelta64(1, "h")
+_MINUTE = np.timedelta64(1, "m")
 
 
 @dataclass(frozen=True)
@@ -113,13 +114,8 @@ def _challenge(
     parameters: TransitionParameters,
 ) -> Transition:
     confidence = float(p[leader])
-    cool_down = np.timedelta64(parameters.cool_down_minutes, "m")
-    if state.changes and now - state.changes[-1] < cool_down:
-        status = "cool-down"
-    elif sum(now - t < _HOUR for t in state.changes) >= parameters.most_per_hour:
-        status = "rate"
-    else:
-        status = "confirmed" if confidence >= parameters.gate else "tentative"
+    since = float((now - state.changes[-1]) / _MINUTE) if state.changes else np.inf
+    status = parameters.status(confidence, since, sum(bool(now - t < _HOUR) for t in state.changes))
     return Transition(
         event_ts=now,
         previous=REGIMES[state.regime],

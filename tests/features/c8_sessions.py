@@ -52,12 +52,12 @@ def spoken(scores: Mapping[str, Sequence[float]], confidence: Mapping[str, float
     return inputs(made, minutes, dte)
 
 
-def walking(seed: int, *, minutes: int = 375, dte: int = 3, gaps: float = 0.03) -> SessionInputs:
+def walking(seed: int, *, minutes: int = 375, dte: int = 3, gaps: float = 0.03, swing: float = 0.09) -> SessionInputs:
     """A seeded session in which all seven scores wander, with gaps and spells of poor health."""
     rng = np.random.default_rng(seed)
     made: dict[str, ComponentOutput] = {}
     for key, centre in zip(COMPONENTS, CENTRES, strict=True):
-        noise = 0.09 * rng.standard_normal(minutes)
+        noise = swing * rng.standard_normal(minutes)
         score, confidence = np.empty(minutes), np.empty(minutes)
         x = 0.5 * rng.standard_normal()
         for t in range(minutes):

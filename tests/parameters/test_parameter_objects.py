@@ -221,7 +221,6 @@ def test_every_object_can_be_built_and_holds_no_field_without_a_declaration() ->
 # Fractions that are no parameters: rounding, halves of a definition, pictures, the weights of the taxonomy's map.
 FRACTIONS = {
     "c1_triple_straddle/cpu.py": {1e-9},
-    "c1_triple_straddle/learning.py": {1e-15},
     "c1_triple_straddle/reference.py": {1e-9},
     "regimes/state.py": {0.5},
     "regimes/transitions.py": {0.5},

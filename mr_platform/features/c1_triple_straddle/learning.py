@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from mr_platform.features.weights import summing_to_one
 from mr_platform.parameters.triple_straddle import PerformanceScore, WeightLearning
 
 Floats = NDArray[np.float64]
@@ -65,7 +66,7 @@ def learned_weights(
     for _ in range(min(every.shape[0] - rule.least_sessions + 1, rule.longest_walk)):
         low = np.maximum(weights - rule.largest_step, rule.low)
         high = np.minimum(weights + rule.largest_step, rule.high)
-        weights = _normalised(weights + rule.rate * (target - weights), low, high)
+        weights = summing_to_one(weights + rule.rate * (target - weights), low, high)
     return weights
 
 
@@ -82,16 +83,4 @@ def _redundant(returns: Floats, scores: Floats, limit: float) -> NDArray[np.bool
             if abs(np.corrcoef(a, b)[0, 1]) > limit:
                 out[i] = True
                 break
-    return out
-
-
-def _normalised(weights: Floats, low: Floats, high: Floats) -> Floats:
-    """Sum 1 with each weight within its [low, high]: clip, then spread the rest over the weights that can move."""
-    out = np.clip(weights, low, high)
-    for _ in range(out.size):
-        left = 1.0 - out.sum()
-        free = (out < high) if left > 0 else (out > low)
-        if abs(left) < 1e-15 or not free.any():
-            break
-        out[free] = np.clip(out[free] + left / free.sum(), low[free], high[free])
     return out

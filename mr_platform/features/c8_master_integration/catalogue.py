@@ -73,10 +73,10 @@ def _regime() -> Iterator[FeatureSpec]:
     )
     yield spec(
         "trend_break",
-        "(b - h) / (b + h), b the mean support of a breaking trend (TBVE, TBVS), h of a holding one (VCPE)",
+        "(b - h) / (b + h), b the mean support of a breaking trend (TBVE, TBVS), h that of the other six",
         unit="balance",
         bounds=UNIT,
-        parameters=_against(("TBVE", "TBVS"), ("VCPE",)),
+        parameters=RULE,
     )
     yield spec(
         "sentiment",
@@ -201,10 +201,10 @@ def _structure() -> Iterator[FeatureSpec]:
         parameters=PERFORMANCE,
     )
     yield spec(
-        "flagged_30",
-        "mean over 30 minutes of 0, .5 or 1 where that shift is small, flagged or one to adapt to",
-        unit="share",
-        bounds=SHARE,
+        "change_30",
+        "mean over 30 minutes of that shift's size, on a scale where one that is flagged is 1 and one to adapt to is 2",
+        unit="grade",
+        bounds=(0.0, INF),
         warmup=86,
         parameters=(*PERFORMANCE, MIDDLE, "structure.flag", "structure.adapt"),
     )

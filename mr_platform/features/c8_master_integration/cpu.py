@@ -32,7 +32,6 @@ NAN = math.nan
 SHORT, MIDDLE, LONG = range(3)
 REGIME_AT, DTE_AT, STRUCTURE_AT, INTEGRATION_AT, END = 0, 20, 35, 43, 48
 LVLD, HVC, VCPE, TBVE, TBVS, SCGS, PSED, CBV = range(N_REGIMES)
-HALF = 0.5
 
 
 @njit(cache=True, error_model="numpy")
@@ -69,21 +68,23 @@ def run(
         leader = classify_row(
             now, weights, day.signatures, day.score_share, day.match_floor, support, carried.p[t], fit
         )
-        certainty = pieces.shares_of(now, sure, healths[t - start], weights, day.degraded, shares)
-        net, agreement, coherence, concentration = pieces.together(now, shares)
+        row = values[t]
+        coherence, concentration = integrate_row(
+            now, sure, healths[t - start], weights, day.degraded, shares, row[INTEGRATION_AT:END]
+        )
         carried.traces[t, COHERENCE] = coherence
         carried.traces[t, DISPERSION] = pieces.spread_of(now)
-        row = values[t]
         _regime_columns(leader, support, fit, t, day, carried, row[REGIME_AT:DTE_AT])
         _dte_columns(now, shares, concentration, row[DTE_AT:STRUCTURE_AT])
         _structure_columns(t, day, carried, row[STRUCTURE_AT:INTEGRATION_AT])
-        confidence[t] = _integration_columns(now, shares, net, agreement, certainty, row[INTEGRATION_AT:END])
-        score[t] = net
-        health[t] = _health(now, healths[t - start], net)
+        score[t] = row[INTEGRATION_AT]
+        confidence[t] = 0.0 if math.isnan(score[t]) else row[INTEGRATION_AT + 1]
+        health[t] = health_of(now, healths[t - start], score[t])
 
 
 @njit(cache=True, error_model="numpy")
-def _health(scores, healths, net):
+def health_of(scores, healths, net):
+    """0 without a score, 2 where all seven speak in full health, else 1."""
     if math.isnan(net):
         return 0
     for c in range(N_COMPONENTS):
@@ -132,7 +133,8 @@ def _regime_columns(leader, support, fit, t, day, carried, out):
     out[8] = max(p[leader] - second, 0.0)
     out[9] = min(entropy / math.log(float(N_REGIMES)), 1.0)
     out[10] = pieces.balance(support[TBVE] + support[CBV], support[HVC] + support[VCPE])
-    out[11] = pieces.balance(HALF * (support[TBVE] + support[TBVS]), support[VCPE])
+    calm = support[LVLD] + support[HVC] + support[VCPE] + support[SCGS] + support[PSED] + support[CBV]
+    out[11] = pieces.balance((support[TBVE] + support[TBVS]) / 2.0, calm / 6.0)
     out[12] = pieces.balance(support[SCGS], support[PSED])
     out[16] = carried.lead[1]
     before = t - day.minutes[MIDDLE]
@@ -214,7 +216,7 @@ def _structure_columns(t, day, carried, out):
     shift = _performance(t, day, carried)
     out[5] = shift
     if not math.isnan(shift):
-        traces[t, GRADE] = 1.0 if abs(shift) > day.adapt else HALF if abs(shift) > day.flag else 0.0
+        traces[t, GRADE] = pieces.grade(abs(shift), day.flag, day.adapt)
     grades, known = _window_sum(traces[:, GRADE], t, day.minutes[MIDDLE])
     if known >= day.enough * day.minutes[MIDDLE] - SLACK:
         out[6] = grades / known
@@ -223,15 +225,18 @@ def _structure_columns(t, day, carried, out):
 
 
 @njit(cache=True, error_model="numpy")
-def _integration_columns(scores, shares, net, agreement, certainty, out):
-    """The five columns; answers the confidence, 0 without a score."""
+def integrate_row(scores, confidences, healths, weights, degraded, shares, out):
+    """Fill ``shares`` [7] in the weights in force and the five columns of group integration of one minute.
+
+    Answers coherence and concentration.
+    """
+    certainty = pieces.shares_of(scores, confidences, healths, weights, degraded, shares)
+    net, agreement, coherence, concentration = pieces.together(scores, shares)
     out[:] = NAN
-    if math.isnan(net):
-        return 0.0
-    sure = min(certainty * (1.0 if math.isnan(agreement) else agreement), 1.0)
-    out[0] = net
-    out[1] = sure
-    out[2] = agreement
-    out[3] = pieces.synergy_of_pairs(scores, shares)
-    out[4] = pieces.synergy_of_triads(scores, shares)
-    return sure
+    if not math.isnan(net):
+        out[0] = net
+        out[1] = min(certainty * (1.0 if math.isnan(agreement) else agreement), 1.0)
+        out[2] = agreement
+        out[3] = pieces.synergy_of_pairs(scores, shares)
+        out[4] = pieces.synergy_of_triads(scores, shares)
+    return coherence, concentration

@@ -197,3 +197,9 @@ def cosine(now, then):
 @njit(cache=True, error_model="numpy")
 def balance(a, b):
     return (a - b) / (a + b) if a + b > 0.0 else NAN
+
+
+@njit(cache=True, error_model="numpy")
+def grade(size, flag, adapt):
+    """Linear from 0 to 1 at ``flag``, and on to 2 at ``adapt`` and beyond."""
+    return size / flag if size < flag else 1.0 + (size - flag) / (adapt - flag)

@@ -106,7 +106,7 @@ def _regime(p: Floats, fit: Floats, leader: Ints, day: DayConstants) -> tuple[Fl
     led = np.where(known, leader, np.nan)
     ranked = np.sort(p, axis=1)
     entropy = -np.sum(np.where(p > 0, p * np.log(np.where(p > 0, p, 1.0)), 0.0), axis=1) / np.log(N_REGIMES)
-    _, hvc, vcpe, tbve, tbvs, scgs, psed, cbv = p.T
+    lvld, hvc, vcpe, tbve, tbvs, scgs, psed, cbv = p.T
     shifts = [0.5 * np.abs(p - _before(p, minutes)).sum(axis=1) for minutes in day.minutes]
     run_length, flips = np.full(n, np.nan), np.full(n, np.nan)
     last, length = -1, 0
@@ -119,7 +119,7 @@ def _regime(p: Floats, fit: Floats, leader: Ints, day: DayConstants) -> tuple[Fl
         ranked[:, -1] - ranked[:, -2],
         np.where(known, entropy, np.nan),
         _balance(tbve + cbv, hvc + vcpe),
-        _balance(0.5 * (tbve + tbvs), vcpe),
+        _balance((tbve + tbvs) / 2, (lvld + hvc + vcpe + scgs + psed + cbv) / 6),
         _balance(scgs, psed),
         *shifts,
         run_length,
@@ -159,7 +159,8 @@ def _structure(scores: Floats, shares: Floats, hits: Floats, day: DayConstants) 
         usual = _session_mean(hits, long, day.enough * long)
     shift = _window(hits, long, day.enough)[1] / np.where(usual > 0, usual, np.nan) - 1.0
     size = np.abs(shift)
-    grade = np.where(np.isnan(shift), np.nan, 0.5 * (size > day.flag) + 0.5 * (size > day.adapt))
+    grade = 1.0 + (size - day.flag) / (day.adapt - day.flag)
+    np.divide(size, day.flag, out=grade, where=size < day.flag)
     now, earlier = np.nan_to_num(shares), np.nan_to_num(_before(shares, long))
     heard = (now.sum(axis=1) > 0) & (earlier.sum(axis=1) > 0)
     return np.column_stack(

@@ -47,9 +47,9 @@ class Carried(NamedTuple):
     """Traces of the session so far [n_bars, ...], NaN where not known, and sums; filled in place.
 
     ``scores`` [n_bars, 7], ``shares`` [n_bars, 7] in the weights in force, ``p`` [n_bars, 8]; ``traces`` [n_bars, 6]
-    leading regime, whether it changed, whether it led a short window earlier too, grade of the shift of performance,
-    dispersion, coherence. ``before`` [7, 2] sum and count of the scores before the short window, ``hits`` [2] the same
-    of hits before the long one; ``lead`` [2] leading regime and how many minutes it has led.
+    leading regime, whether it changed, whether it led a short window earlier too, graded size of the performance's
+    shift, dispersion, coherence. ``before`` [7, 2] sum and count of the scores before the short window, ``hits`` [2]
+    the same of hits before the long one; ``lead`` [2] leading regime and how many minutes it has led.
     """
 
     scores: Floats
