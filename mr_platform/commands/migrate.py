@@ -255,9 +255,11 @@ def _finish(moved: list[Moved], *, as_json: bool, title: str) -> None:
     A document has every partition; a person sees how many came where, and each that asks for something.
     """
     rows = [one.as_dict() for one in moved]
+    if not moved:
+        sys.stderr.write("nothing that is planned was to be done; mr migrate status says how it stands\n")
     if as_json:
         show(rows, as_json=True, title=title)
-    else:
+    elif moved:
         counted = Counter((one.table, one.state) for one in moved)
         sums = [{"table": table, "state": state, "partitions": n} for (table, state), n in sorted(counted.items())]
         show(sums, as_json=False, title=title)

@@ -44,7 +44,10 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Moved:
-    """Where a partition stands after a call. ``checks``: what each named check said, once it was verified."""
+    """Where a partition stands after a call. ``checks``: what each named check said, once it was verified.
+
+    ``examined`` is false where the call was to prove it and could not: its state is then that of before.
+    """
 
     table: str
     partition: Partition
@@ -56,10 +59,13 @@ class Moved:
     digest: str
     seconds: float
     checks: Mapping[str, str] = field(default_factory=dict)
+    examined: bool = True
 
     @property
     def is_open(self) -> bool:
         """Whether somebody has to act: it was stopped, could not be examined, or is not what the source has."""
+        if not self.examined:
+            return True
         if self.state == "transferred":
             return bool(self.reason)
         return not self.is_proven
@@ -88,6 +94,7 @@ class Moved:
             digest=str(entry.facts.get("multiset", "")),
             seconds=float(entry.facts.get("seconds", 0.0)),
             checks={name: f"{'holds' if c['passed'] else 'fails'}: {c['detail']}" for name, c in checks.items()},
+            examined=error is None,
         )
 
 

@@ -164,6 +164,16 @@ def test_failures_tell_row_column_and_both_values(env: dict[str, str], server: S
     assert document(mr("migrate", "failures", "--json", env=env)) == []
 
 
+def test_a_proof_asked_for_again_that_cannot_be_made_is_not_told_as_made(env: dict[str, str]) -> None:
+    mr("migrate", "run", env=env)
+    away = env | {"MR_HEAVYDB_HOST": "nowhere.invalid", "MR_HEAVYDB_ATTEMPTS": "1"}
+    done = mr("migrate", "verify", "--again", "--limit", 1, "--json", env=away)
+    (row,) = document(done, code=1)
+    assert (row["state"], row["examined"]) == ("verified", False)
+    assert "the server answers" in row["reason"]
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.slow
 def test_the_stand_in_tells_where_it_is_and_serves_until_it_is_interrupted(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mr_platform", "heavydb-standin", "--port", "0", "--sessions", "1"]

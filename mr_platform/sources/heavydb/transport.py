@@ -7,6 +7,7 @@ generated ``Heavy.Client``, and nothing in the package is patched.
 
 from __future__ import annotations
 
+import logging
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from heavydb.thrift.Heavy import Client
 
 _READ = 1 << 16
+
+# Thrift logs what it raises, with a traceback; where nobody listens to its logger Python would print that on stderr
+logging.getLogger("thrift").addHandler(logging.NullHandler())
 
 
 class BoundedSocket(TSocket):  # type: ignore[misc]
