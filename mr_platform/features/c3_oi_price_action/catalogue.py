@@ -55,7 +55,7 @@ def _cumulative() -> Iterator[FeatureSpec]:
                 yield spec(
                     "cumulative",
                     f"{quantity}_acceleration_{leg}_{p}",
-                    f"velocity over {p} minutes of the {named(leg)} {quantity} sum less that of {p} minutes before, "
+                    f"velocity over {p} minutes of the {named(leg)} {quantity.replace('oi', 'open interest')} sum less that of {p} minutes before, "
                     "both over the strikes of now that are there at all three times",
                     unit=UNITS[quantity],
                     warmup=1 + 2 * p + (-(-p * 4 // 5) - 1 if volume else 0),
