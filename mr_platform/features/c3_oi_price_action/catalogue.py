@@ -48,14 +48,14 @@ def _cumulative() -> Iterator[FeatureSpec]:
                     warmup=1 + p + (-(-p * 4 // 5) - 1 if volume else 0),
                     parameters=("velocity_minutes", *SET, *(("windows.coverage",) if volume else ())),
                 )
-    for quantity in VELOCITY_WORDS:
+    for quantity, words in (("oi", "open interest"), ("volume", "volume"), ("price", "price")):
         for leg in LEGS:
             for p in SPANS:
                 volume = quantity == "volume"
                 yield spec(
                     "cumulative",
                     f"{quantity}_acceleration_{leg}_{p}",
-                    f"velocity over {p} minutes of the {named(leg)} {quantity.replace('oi', 'open interest')} sum less that of {p} minutes before, "
+                    f"velocity over {p} minutes of the {named(leg)} {words} sum less that of {p} minutes before, "
                     "both over the strikes of now that are there at all three times",
                     unit=UNITS[quantity],
                     warmup=1 + 2 * p + (-(-p * 4 // 5) - 1 if volume else 0),
