@@ -133,10 +133,14 @@ def _option_chain(environment: Environment) -> dg.AssetsDefinition:
             retry=True,
             now=context.resources.clock.now,
         )
+        again: list[stations.Moved] = []
         if before:
             today = stations.Chosen(partitions=before)
-            stations.verify_migrated(lake, heavydb.settings(), today, again=True, now=context.resources.clock.now())
-        outcome = _outcome(stations.migrated(lake, wanted))
+            again = stations.verify_migrated(
+                lake, heavydb.settings(), today, again=True, now=context.resources.clock.now()
+            )
+        # the ledger keeps what was proven before; that it could not be proven today is said by the call alone
+        outcome = _outcome(stations.migrated(lake, wanted) | {moved.partition: moved for moved in again})
         shown = {p: _shown(report) for p, report in outcome.finished.items()}
         if outcome.refused:
             for partition, metadata in shown.items():

@@ -176,6 +176,19 @@ def test_materialised_again_a_partition_is_proven_again(server: StandIn, run: Ru
     assert "row_count" in later.metadata["unproven"].value["NIFTY|2025-02-13"]
 
 
+@pytest.mark.usefixtures("server")
+def test_a_proven_partition_is_not_proven_again_by_a_server_that_is_away(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(PLAN)
+    assert run(MIGRATED, partition="NIFTY|2025-02-13").success
+    monkeypatch.setenv("MR_HEAVYDB_HOST", "nowhere.invalid")
+    monkeypatch.setenv("MR_HEAVYDB_ATTEMPTS", "1")
+    again = run(MIGRATED, partition="NIFTY|2025-02-13")
+    assert not again.success
+    assert "the server answers" in why(again)
+
+
 def test_without_a_server_the_run_names_the_variables(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HOST", "USER", "PASSWORD"):
         monkeypatch.delenv(f"MR_HEAVYDB_{name}", raising=False)
