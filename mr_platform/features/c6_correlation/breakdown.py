@@ -131,14 +131,13 @@ def columns(
     """The columns of minutes [start, stop) but for the turbulence.
 
     ``cells`` [M, 435] and ``counts`` [M, 4] are of the middle window, ``series`` how many there are in all;
-    ``soundness`` [M] gets one less the mean confidence that a tracked pair has broken down.
+    ``soundness`` [M] gets one less the largest confidence that a tracked pair has broken down.
     """
     for t in range(start, stop):
         out = values[t, BREAKDOWN_AT:]
         known = 0
         broken = 0
         size = 0.0
-        total = 0.0
         largest = NAN
         for q in range(N_TRACKED):
             r = abs(cells[t, cell(PAIRS[q, 0], PAIRS[q, 1], N_SERIES)])
@@ -154,7 +153,6 @@ def columns(
             known += 1
             broken += out[q] > 0.0
             size += r
-            total += out[q]
             largest = out[q] if math.isnan(largest) else max(largest, out[q])
         enough = known > 0 and known >= share * N_TRACKED
         out[SHARE] = broken / known if enough else NAN
@@ -166,4 +164,4 @@ def columns(
         out[SHIFT] = spectral[t, state.SHIFT_AT]
         traces[t, state.PAIRS] = size / known if enough else NAN
         out[SLOPE] = slope(traces[:, state.PAIRS], t, slope_bars)
-        soundness[t] = 1.0 - total / known if enough else NAN
+        soundness[t] = 1.0 - largest if enough else NAN

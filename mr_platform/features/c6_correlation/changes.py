@@ -77,8 +77,8 @@ def _prices(close, expiry, strikes, t, lag, out):
 
 
 @njit(cache=True, error_model="numpy")
-def _sums(close, oi, greeks, held, t, before, leg, least, out):
-    """Sums over the strikes ``held`` of one leg: OI, prices and the four exposures, now and before [6, 2].
+def _sums(close, oi, greeks, n_greeks, held, t, before, leg, least, out):
+    """Sums over the strikes ``held`` of one leg, now and before [6, 2]: OI, prices, the first ``n_greeks`` exposures.
 
     A strike counts for a quantity where it is known at both minutes; NaN with fewer than ``least``.
     """
@@ -94,7 +94,7 @@ def _sums(close, oi, greeks, held, t, before, leg, least, out):
             out[0, 0] += oi_now
             out[0, 1] += oi_before
             counts[0] += 1
-            for g in range(N_GREEKS):
+            for g in range(n_greeks):
                 now = greeks[g][t, k, leg]
                 past = greeks[g][before, k, leg]
                 if now == now and past == past:
@@ -107,7 +107,7 @@ def _sums(close, oi, greeks, held, t, before, leg, least, out):
             out[1, 0] += price
             out[1, 1] += price_before
             counts[1] += 1
-    for q in range(2 + N_GREEKS):
+    for q in range(2 + n_greeks):
         if counts[q] < least:
             out[q] = NAN
 
@@ -195,6 +195,8 @@ def fill(
 ):
     """Changes of minutes [start, stop) into ``out`` [lags, 30, M], wings into ``wings`` [M, 2] (put, call).
 
+    Exposures to Greeks change over the first lag alone.
+
     The other arguments are those of ``SessionInputs``: ``close``, ``oi`` and Greeks [M, K, 2], ``volatility``
     [M, 3, K, 2], ``listed`` and ``log_strikes`` [K], ``around`` [M, 31], ``strikes`` [M, 3], ``days`` and ``at_money``
     [M, 3]; ``overlay`` [M].
@@ -220,8 +222,10 @@ def fill(
             if expiry[before] != expiry[t]:
                 continue
             for leg in range(2):
-                _sums(close, oi, greeks, held, t, before, leg, least, sums[leg])
-                for g in range(N_GREEKS):
+                # exposures are followed from minute to minute alone
+                n_greeks = N_GREEKS if j == 0 else 0
+                _sums(close, oi, greeks, n_greeks, held, t, before, leg, least, sums[leg])
+                for g in range(n_greeks):
                     row[10 + N_GREEKS * leg + g] = to_bits(sums[leg, 2 + g, 0]) - to_bits(sums[leg, 2 + g, 1])
                 row[18 + leg] = sums[leg, 0, 0] - sums[leg, 0, 1]
                 row[20 + leg] = _log_return(sums[leg, 1, 0], sums[leg, 1, 1])

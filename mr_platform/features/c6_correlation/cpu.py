@@ -38,6 +38,7 @@ def run(
         bars,
         coverage,
         day.groups,
+        day.sizes,
         start,
         stop,
         cells,
@@ -46,9 +47,7 @@ def run(
         counts,
         carried.weights,
     )
-    blocks.columns(
-        cells, counts, carried.weights, day.groups, day.sizes, bars, share, shift, start, stop, carried.traces, values
-    )
+    blocks.columns(cells, counts, carried.weights, day.sizes, bars, share, shift, start, stop, carried.traces, values)
     windows.timeframe_columns(
         carried.changes[1:], rule.bars[LONG], coverage, share, day.groups, day.sizes, start, stop, values
     )

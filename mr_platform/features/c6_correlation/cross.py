@@ -13,7 +13,7 @@ from mr_platform.features.c6_correlation.blocks import LONG_BLOCKS, N_BLOCKS
 from mr_platform.features.c6_correlation.changes import STILL, on_grid
 from mr_platform.features.c6_correlation.layout import CROSS_AT, N_SCORES
 from mr_platform.features.c6_correlation.windows import correlation
-from mr_platform.kernels.cpu.correlation import gram, standardise
+from mr_platform.kernels.cpu.correlation import gram, padded, standardise
 
 NAN = math.nan
 OPEN, CLOSE = 0, 3
@@ -144,8 +144,8 @@ def columns(
     ``DayConstants``.
     """
     now, sure = np.empty(N_SCORES), np.empty(N_SCORES)
-    unit, mean, spare = np.empty((N_SCORES, window)), np.empty(N_SCORES), np.empty(N_SCORES)
-    both, both_mean, both_spare = np.empty((2, window)), np.empty(2), np.empty(2)
+    unit, mean, spare = np.zeros((N_SCORES, padded(window))), np.empty(N_SCORES), np.empty(N_SCORES)
+    both, both_mean, both_spare = np.zeros((2, padded(window))), np.empty(2), np.empty(2)
     cells, cell = np.empty(SCORE_PAIRS.shape[0]), np.empty(1)
     least = coverage * window
     for t in range(start, stop):

@@ -76,13 +76,17 @@ def threshold_graph(strengths, groups, m, threshold, out):
     edges = 0
     total = 0.0
     for i in range(m):
-        for j in range(m):
-            if i != j and strengths[i, j] >= threshold:
+        for j in range(i + 1, m):
+            r = strengths[i, j]
+            if r >= threshold:
                 links[i] |= np.int64(1) << j
-                weights[i] += strengths[i, j]
-                degrees[i] += 1
+                links[j] |= np.int64(1) << i
+                weights[i] += r
+                weights[j] += r
                 if groups[i] == groups[j]:
-                    inside[groups[i]] += strengths[i, j]
+                    inside[groups[i]] += 2.0 * r
+    for i in range(m):
+        degrees[i] = _bits(links[i])
         whole[groups[i]] += weights[i]
         edges += degrees[i]
         total += weights[i]
@@ -94,9 +98,12 @@ def threshold_graph(strengths, groups, m, threshold, out):
     for i in range(m):
         central += most - degrees[i]
         shared = 0
-        for j in range(m):
-            if links[i] >> j & 1:
-                shared += _bits(links[i] & links[j])
+        left = links[i]
+        while left:
+            # the lowest neighbour left: the bits below it are as many as its place
+            lowest = left & -left
+            shared += _bits(links[i] & links[_bits(lowest - 1)])
+            left ^= lowest
         triangles += shared
         triples += degrees[i] * (degrees[i] - 1)
         if degrees[i] > 1:

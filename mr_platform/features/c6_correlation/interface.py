@@ -220,8 +220,8 @@ def optimize_with_reinforcement_learning(
     counting as no reward. UsageError for another number of parts.
     """
     rule = parameters or defaults(CorrelationParameters)
-    earned = np.asarray(rewards, float).reshape(len(rewards), -1)
-    if len(earned) and earned.shape[1] != len(PARTS):
+    earned = np.asarray(rewards, float)
+    if earned.size and (earned.ndim != 2 or earned.shape[1] != len(PARTS)):
         raise UsageError(
             rule=f"a reward for each of {', '.join(PARTS)}",
             value=earned.shape,

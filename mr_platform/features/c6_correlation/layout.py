@@ -22,7 +22,7 @@ STRADDLE = NAMES.index("straddle_atm")
 _PAIRS = {
     "ce_pe": ("ce_atm", "pe_atm"),
     "straddle_iv": ("straddle_atm", "iv_atm"),
-    "delta_ce_pe": ("delta_ce", "delta_pe"),
+    "gamma_ce_pe": ("gamma_ce", "gamma_pe"),
     "iv_itm1_otm1": ("iv_itm1", "iv_otm1"),
     "iv_term": ("iv_atm", "term"),
     "put_call_skew": ("put_skew", "call_skew"),
@@ -35,7 +35,7 @@ PAIRS = tuple((NAMES.index(a), NAMES.index(b)) for a, b in _PAIRS.values())
 PAIR_WORDS = (
     "ATM call and ATM put",
     "ATM straddle and ATM volatility",
-    "delta exposures of calls and of puts",
+    "gamma exposures of calls and of puts",
     "volatilities at ITM1 and OTM1",
     "ATM volatility and term slope",
     "put skew and call skew",

@@ -85,7 +85,7 @@ def _depth(below: float, width: float) -> float:
 def breakdown(
     matrices: Floats, rule: CorrelationParameters, day: DayConstants, carried: Carried, out: Columns
 ) -> tuple[Floats, Floats]:
-    """Columns of the tracked pairs; their mean |r| and one less the mean confidence that they have broken down."""
+    """Columns of the tracked pairs; their mean |r| and one less the largest confidence that one has broken down."""
     r, m = rule.breakdown, len(matrices)
     sizes = np.abs(np.stack([matrices[:, a, b] for a, b in PAIRS[:N_TRACKED]], axis=1))
     carried.strength[:m] = sizes
@@ -109,7 +109,7 @@ def breakdown(
         known = found[np.isfinite(found)]
         if known.size and known.size >= rule.windows.series_share * N_TRACKED:
             pairs[t] = sizes[t][np.isfinite(sizes[t])].mean()
-            soundness[t] = 1 - known.mean()
+            soundness[t] = 1 - known.max()
             out["breakdown_broken_share"][t] = (known > 0).mean()
         out["breakdown_strength_slope_5"][t] = slope(pairs, t, r.slope_bars)
         if known.size:

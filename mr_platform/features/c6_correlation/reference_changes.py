@@ -3,7 +3,8 @@
 Prices change by their log return, everything else by its difference. What can be held is held: the strikes of minute t
 are looked up at t and at t less the lag, prices at their last known close in the session. Sums run over ATM +- reach of
 t, strikes known at both minutes alone. Wings stand at a constant delta and have no contract; the at-the-money
-volatility that they are measured from is held. Minutes of another nearest expiry are not compared.
+volatility that they are measured from is held. Exposures to Greeks change over the first lag alone. Minutes of another
+nearest expiry are not compared.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from mr_platform.features.inputs import ATM, NEAR, NEXT, SessionInputs
 Floats = NDArray[np.float64]
 NAN = math.nan
 CE, PE = 0, 1
+N_GREEKS = 8
 
 
 def on_grid(x: float) -> float:
@@ -67,7 +69,8 @@ def changes(
             moved = overlay[t] - overlay[before]
             out[j, t, 9] = 0.0 if abs(moved) < STILL else moved
             if inputs.expiry[before] == inputs.expiry[t]:
-                out[j, t, 10:24] = _sums(inputs, t, before, reach, least)
+                sums = _sums(inputs, t, before, reach, least)
+                out[j, t, 10:24] = sums if j == 0 else [NAN] * N_GREEKS + sums[N_GREEKS:]
                 out[j, t, 24:] = _smile(inputs, t, before, wings[t] - wings[before])
     return out, wings
 

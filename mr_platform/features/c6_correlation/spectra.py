@@ -89,7 +89,7 @@ def columns(
     """
     kept = np.empty(N_SERIES, np.int64)
     compact, room = np.empty((N_SERIES, N_SERIES)), np.empty((N_SERIES, N_SERIES))
-    found, spare = np.empty(N_SERIES), np.empty(N_SERIES)
+    found, spare = np.empty(N_SERIES), np.empty(2 * N_SERIES)
     steps = history // GRID
     for t in range(start, stop):
         out = spectral[t]

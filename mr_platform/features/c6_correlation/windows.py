@@ -10,7 +10,7 @@ from numba import njit
 
 from mr_platform.features.c6_correlation import layout
 from mr_platform.features.c6_correlation.layout import LONG, N_GROUPS, N_PHASES, N_SERIES, N_TIMEFRAMES, N_WINDOWS
-from mr_platform.kernels.cpu.correlation import gram, intensity, lengthen, standardise
+from mr_platform.kernels.cpu.correlation import cell, gram, intensity, lengthen, padded, standardise
 
 NAN = math.nan
 FLAT = 1e-9
@@ -20,18 +20,18 @@ TIMEFRAME_AT = 57
 """Where the columns of the timeframes begin."""
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def correlation(x, y, share):
     """Correlation of two lists over the places that both know; NaN for fewer than ``share`` of them."""
-    count = 0
+    count = 0.0
     mean_x = 0.0
     mean_y = 0.0
     for p in range(x.size):
-        if x[p] == x[p] and y[p] == y[p]:
-            mean_x += x[p]
-            mean_y += y[p]
-            count += 1
-    if count < share * x.size or count == 0:
+        both = x[p] == x[p] and y[p] == y[p]
+        mean_x += x[p] if both else 0.0
+        mean_y += y[p] if both else 0.0
+        count += 1.0 if both else 0.0
+    if count < share * x.size or count == 0.0:
         return NAN
     mean_x /= count
     mean_y /= count
@@ -39,12 +39,12 @@ def correlation(x, y, share):
     syy = 0.0
     sxy = 0.0
     for p in range(x.size):
-        if x[p] == x[p] and y[p] == y[p]:
-            dx = x[p] - mean_x
-            dy = y[p] - mean_y
-            sxx += dx * dx
-            syy += dy * dy
-            sxy += dx * dy
+        both = x[p] == x[p] and y[p] == y[p]
+        dx = x[p] - mean_x if both else 0.0
+        dy = y[p] - mean_y if both else 0.0
+        sxx += dx * dx
+        syy += dy * dy
+        sxy += dx * dy
     if not (sxx > FLAT * FLAT and syy > FLAT * FLAT):
         return NAN
     return min(max(sxy / (math.sqrt(sxx) * math.sqrt(syy)), -1.0), 1.0)
@@ -84,13 +84,42 @@ def _count(mean, groups, counts):
 
 
 @njit(cache=True, error_model="numpy")
-def fill_matrices(changes, bars, coverage, groups, start, stop, cells, means, deviations, counts, weights):
+def _mark(triangle, mean):
+    """NaN into the cells of series that dropped out."""
+    p = 0
+    for i in range(N_SERIES):
+        for j in range(i + 1, N_SERIES):
+            if not (mean[i] == mean[i] and mean[j] == mean[j]):
+                triangle[p] = NAN
+            p += 1
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _square_sums(triangle, sizes, squares):
+    """Sums of the squared correlations known, by the group of the later series [4]: each phase adds one of them."""
+    squares[:] = 0.0
+    for i in range(N_SERIES - 1):
+        before = cell(i, i + 1, N_SERIES) - i - 1
+        first = 0
+        for g in range(N_GROUPS):
+            last = first + sizes[g]
+            total = 0.0
+            for j in range(max(first, i + 1), last):
+                r = triangle[before + j]
+                total += r * r if r == r else 0.0
+            squares[g] += total
+            first = last
+
+
+@njit(cache=True, error_model="numpy")
+def fill_matrices(changes, bars, coverage, groups, sizes, start, stop, cells, means, deviations, counts, weights):
     """Matrices, means, counts and shrinkage of minutes [start, stop); shapes as in ``Carried``.
 
     ``changes`` [30, M] over one minute, ``bars`` of the three windows.
     """
-    unit = np.zeros((N_SERIES, bars.max()))
-    lengths = np.empty(bars.max())
+    longest = bars.max()
+    unit = np.zeros((N_SERIES, padded(longest)))
+    lengths = np.empty(longest)
     spare = np.empty(N_SERIES)
     squares = np.empty(N_GROUPS)
     for w in range(N_WINDOWS):
@@ -105,15 +134,9 @@ def fill_matrices(changes, bars, coverage, groups, start, stop, cells, means, de
                 triangle[:] = NAN
                 continue
             gram(unit, rows, triangle)
-            squares[:] = 0.0
-            p = 0
-            for i in range(N_SERIES):
-                for j in range(i + 1, N_SERIES):
-                    if mean[i] == mean[i] and mean[j] == mean[j]:
-                        squares[groups[j]] += triangle[p] * triangle[p]
-                    else:
-                        triangle[p] = NAN
-                    p += 1
+            if counts[w, t].sum() < N_SERIES:
+                _mark(triangle, mean)
+            _square_sums(triangle, sizes, squares)
             lengths[:rows] = 0.0
             m = 0
             square = 0.0
@@ -129,34 +152,51 @@ def fill_matrices(changes, bars, coverage, groups, start, stop, cells, means, de
                     weights[t, N_WINDOWS + g] = intensity(lengths, rows, m, square)
 
 
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _add(column, total):
+    """Add a unit column to a sum of them."""
+    for r in range(total.size):
+        total[r] += column[r]
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _product(x, y):
+    """Inner product of two sums."""
+    total = 0.0
+    for r in range(x.size):
+        total += x[r] * y[r]
+    return total
+
+
 @njit(cache=True, error_model="numpy")
 def timeframe_columns(changes, window, coverage, share, groups, sizes, start, stop, values):
     """Block means of the longer changes [4, 30, M] over ``window`` bars.
 
     Without a matrix: the mean of all products of two groups' unit columns is the product of their sums.
     """
-    unit = np.zeros((N_SERIES, window))
-    mean, spare = np.empty(N_SERIES), np.empty(N_SERIES)
+    unit = np.zeros((N_SERIES, padded(window)))
+    mean, spare = np.full(N_SERIES, NAN), np.empty(N_SERIES)
     counts = np.empty(N_GROUPS, np.int64)
-    sums = np.zeros((N_GROUPS, window))
+    sums = np.zeros((N_GROUPS, padded(window)))
+    blocks = TIMEFRAME_BLOCKS.shape[0]
+    # the groups that the blocks speak of lie on both sides of the one that they leave out
+    sides = ((0, sizes[0]), (sizes[0] + sizes[1], N_SERIES))
     for k in range(N_TIMEFRAMES):
         for t in range(start, stop):
-            rows = standardise(changes[k], t, window, coverage * window, unit, mean, spare)
-            _count(mean, groups, counts)
             sums[:] = 0.0
+            for first, last in sides:
+                part = slice(first, last)
+                standardise(changes[k, part], t, window, coverage * window, unit[part], mean[part], spare[part])
+            _count(mean, groups, counts)
             for i in range(N_SERIES):
                 if mean[i] == mean[i]:
-                    total = sums[groups[i]]
-                    for r in range(rows):
-                        total[r] += unit[i, r]
-            for q in range(TIMEFRAME_BLOCKS.shape[0]):
+                    _add(unit[i], sums[groups[i]])
+            for q in range(blocks):
                 a, b = TIMEFRAME_BLOCKS[q]
-                at = TIMEFRAME_AT + TIMEFRAME_BLOCKS.shape[0] * k + q
+                at = TIMEFRAME_AT + blocks * k + q
                 values[t, at] = NAN
                 if usable(counts, sizes, a, share) and usable(counts, sizes, b, share):
-                    product = 0.0
-                    for r in range(rows):
-                        product += sums[a, r] * sums[b, r]
+                    product = _product(sums[a], sums[b])
                     if a != b:
                         values[t, at] = product / (counts[a] * counts[b])
                     elif counts[a] > 1:

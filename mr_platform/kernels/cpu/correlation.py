@@ -22,19 +22,23 @@ __all__ = [
 
 _SWEEPS = 60
 """QL needs two or three iterations an eigenvalue."""
+_ROUNDING = 1.2e-32
+"""Square of the rounding of a double: a coupling this small, beside its neighbours, is none."""
+_LANES = 16
+"""Bars that a vector loop takes at a time: columns are padded with zeros to a multiple."""
 
 
 def unit_columns(changes: np.ndarray, window: int, coverage: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rows, n = changes.shape
-    unit, mean, deviation = np.zeros((n, rows)), np.empty(n), np.empty(n)
+    unit, mean, deviation = np.zeros((n, padded(rows))), np.empty(n), np.empty(n)
     standardise(np.ascontiguousarray(changes.T), rows - 1, rows, coverage * window, unit, mean, deviation)
-    return np.ascontiguousarray(unit.T), mean, deviation
+    return np.ascontiguousarray(unit[:, :rows].T), mean, deviation
 
 
 def correlation_matrix(unit: np.ndarray) -> np.ndarray:
     n = unit.shape[1]
     cells, out = np.empty(n * (n - 1) // 2), np.empty((n, n))
-    gram(np.ascontiguousarray(unit.T), unit.shape[0], cells)
+    gram(_by_series(unit), unit.shape[0], cells)
     square(cells, np.arange(n), n, n, out)
     dropped = ~(unit != 0).any(axis=0)
     out[dropped], out[:, dropped] = np.nan, np.nan
@@ -45,7 +49,7 @@ def ledoit_wolf(unit: np.ndarray) -> float:
     rows, n = unit.shape
     if n < 2:
         return math.nan
-    by_series = np.ascontiguousarray(unit.T)
+    by_series = _by_series(unit)
     cells, lengths = np.empty(n * (n - 1) // 2), np.zeros(rows)
     gram(by_series, rows, cells)
     for i in range(n):
@@ -53,10 +57,18 @@ def ledoit_wolf(unit: np.ndarray) -> float:
     return float(intensity(lengths, rows, n, float((cells**2).sum())))
 
 
+def _by_series(unit: np.ndarray) -> np.ndarray:
+    """Unit columns [T, N] as the compiled functions take them: [N, T padded]."""
+    rows, n = unit.shape
+    out = np.zeros((n, padded(rows)))
+    out[:, :rows] = unit.T
+    return out
+
+
 def eigenvalues(matrix: np.ndarray) -> np.ndarray:
     n = matrix.shape[0]
     found = np.empty(n)
-    spectrum(np.array(matrix, np.float64), n, found, np.empty(n))
+    spectrum(np.array(matrix, np.float64), n, found, np.empty(2 * n))
     return found
 
 
@@ -69,10 +81,16 @@ def rolling_correlation_matrices(changes: np.ndarray, window: int, coverage: flo
 
 
 @njit(cache=True, error_model="numpy")
+def padded(bars: int) -> int:
+    """Room that ``bars`` of a unit column take."""
+    return (bars + _LANES - 1) // _LANES * _LANES
+
+
+@njit(cache=True, error_model="numpy")
 def _rolling(changes: np.ndarray, window: int, coverage: float, start: int) -> np.ndarray:
     batch, n, bars = changes.shape
     out = np.empty((batch, bars - start, n, n))
-    unit = np.empty((n, window))
+    unit = np.zeros((n, padded(window)))
     cells = np.empty(n * (n - 1) // 2)
     every = np.arange(n)
     mean, deviation = np.empty(n), np.empty(n)
@@ -98,7 +116,7 @@ def standardise(
     mean: np.ndarray,
     deviation: np.ndarray,
 ) -> int:
-    """Unit columns of the ``window`` bars of [N, M] that end at ``t`` into ``unit`` [N, window]; returns the bars.
+    """Unit columns of the ``window`` bars of [N, M] that end at ``t`` into ``unit`` [N, padded]; returns the bars.
 
     Series by series: a window is then one run of memory, whose sums become vector code (they may be reordered, NaN is
     still NaN). ``mean`` and ``deviation`` [N] are NaN for a series that drops out, with fewer than ``least`` bars or
@@ -109,24 +127,21 @@ def standardise(
     for i in range(changes.shape[0]):
         values = changes[i, first : t + 1]
         into = unit[i]
-        total, count = 0.0, 0.0
+        some = 0
+        while some < rows - 1 and values[some] != values[some]:
+            some += 1
+        one = values[some]
+        total, count, others = 0.0, 0.0, 0.0
         for r in range(rows):
             x = values[r]
-            total += x if x == x else 0.0
-            count += 1.0 if x == x else 0.0
+            known = x == x
+            total += x if known else 0.0
+            count += 1.0 if known else 0.0
+            others += 1.0 if known and x != one else 0.0
         mean[i] = np.nan
         deviation[i] = np.nan
-        into[:rows] = 0.0
-        if count < least or count == 0.0:
-            continue
-        some = 0
-        while values[some] != values[some]:
-            some += 1
-        one, others = values[some], 0
-        for r in range(rows):
-            x = values[r]
-            others += 1 if x == x and x != one else 0
-        if others == 0:
+        into[:] = 0.0
+        if count < least or others == 0.0:
             continue
         centre, squares = total / count, 0.0
         for r in range(rows):
@@ -145,32 +160,36 @@ def standardise(
 
 @njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def gram(unit: np.ndarray, rows: int, cells: np.ndarray) -> None:
-    """Correlations of unit columns [N, >= rows] into ``cells`` [N (N - 1) / 2], the upper triangle row by row.
+    """Correlations of unit columns [N, padded] into ``cells`` [N (N - 1) / 2], the upper triangle row by row.
 
-    Two series at a time beside a third: each load serves two products.
+    Three series at a time beside a fourth: each load serves three products.
     """
     n = unit.shape[0]
+    whole = padded(rows)
     p = 0
     for i in range(n - 1):
         x = unit[i]
         j = i + 1
-        while j + 1 < n:
-            y, z = unit[j], unit[j + 1]
-            one, other = 0.0, 0.0
-            for r in range(rows):
-                one += x[r] * y[r]
-                other += x[r] * z[r]
+        while j + 2 < n:
+            u, v, w = unit[j], unit[j + 1], unit[j + 2]
+            one, two, three = 0.0, 0.0, 0.0
+            for r in range(whole):
+                one += x[r] * u[r]
+                two += x[r] * v[r]
+                three += x[r] * w[r]
             cells[p] = min(max(one, -1.0), 1.0)
-            cells[p + 1] = min(max(other, -1.0), 1.0)
-            p += 2
-            j += 2
-        if j < n:
-            y = unit[j]
+            cells[p + 1] = min(max(two, -1.0), 1.0)
+            cells[p + 2] = min(max(three, -1.0), 1.0)
+            p += 3
+            j += 3
+        while j < n:
+            u = unit[j]
             one = 0.0
-            for r in range(rows):
-                one += x[r] * y[r]
+            for r in range(whole):
+                one += x[r] * u[r]
             cells[p] = min(max(one, -1.0), 1.0)
             p += 1
+            j += 1
 
 
 @njit(cache=True, error_model="numpy")
@@ -214,102 +233,94 @@ def intensity(lengths: np.ndarray, rows: int, m: int, squares: float) -> float:
     return min(noise, away) / away
 
 
-@njit(cache=True, error_model="numpy")
-def _tridiagonal(a: np.ndarray, n: int, d: np.ndarray, e: np.ndarray) -> None:
-    """Householder's reduction of the symmetric ``a`` [n, n], destroyed: diagonal ``d``, subdiagonal ``e[1:]``.
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _tridiagonal(a: np.ndarray, n: int, d: np.ndarray, e: np.ndarray, p: np.ndarray) -> None:
+    """Householder's reduction of the lower triangle of ``a`` [n, n], destroyed: diagonal ``d``, squares of the
+    subdiagonal ``e[:n - 1]``; ``p`` [n] is room.
 
-    J. H. Wilkinson and C. Reinsch, Handbook for Automatic Computation II (1971), tred1.
+    J. H. Wilkinson and C. Reinsch, Handbook for Automatic Computation II (1971), tred1. Each pass over a row serves
+    both halves of the product with the symmetric matrix.
     """
-    p = np.empty(n)
     for i in range(n - 1, 0, -1):
-        row = a[i]
-        scale = 0.0
-        for k in range(i):
-            scale += abs(row[k])
-        if i == 1 or scale == 0.0:
-            e[i] = row[i - 1]
-            continue
+        u = a[i]
         h = 0.0
         for k in range(i):
-            row[k] /= scale
-            h += row[k] * row[k]
-        f = row[i - 1]
+            h += u[k] * u[k]
+        e[i - 1] = h
+        f = u[i - 1]
+        if i == 1 or h - f * f <= 0.0:
+            e[i - 1] = f * f
+            continue
         g = -math.sqrt(h) if f > 0.0 else math.sqrt(h)
-        e[i] = scale * g
         h -= f * g
-        row[i - 1] = f - g
-        # p = A u / h over the leading block, whose both halves are kept up to date: whole rows make vector code
-        p[:i] = 0.0
+        u[i - 1] = f - g
+        inverse = 1.0 / h
+        for k in range(i):
+            p[k] = 0.0
         for j in range(i):
-            x = row[j]
-            other = a[j]
-            for k in range(i):
-                p[k] += x * other[k]
+            row = a[j]
+            x = u[j]
+            total = 0.0
+            for k in range(j):
+                total += row[k] * u[k]
+                p[k] += row[k] * x
+            p[j] += total + row[j] * x
         f = 0.0
         for k in range(i):
-            p[k] /= h
-            f += p[k] * row[k]
-        half = f / (h + h)
+            p[k] *= inverse
+            f += p[k] * u[k]
+        half = 0.5 * f * inverse
         for k in range(i):
-            p[k] -= half * row[k]
+            p[k] -= half * u[k]
         for j in range(i):
-            x = row[j]
-            y = p[j]
-            other = a[j]
-            for k in range(i):
-                other[k] -= x * p[k] + y * row[k]
+            row = a[j]
+            x, y = u[j], p[j]
+            for k in range(j + 1):
+                row[k] -= x * p[k] + y * u[k]
     for i in range(n):
         d[i] = a[i, i]
-    e[0] = 0.0
 
 
 @njit(cache=True, error_model="numpy")
 def spectrum(a: np.ndarray, n: int, d: np.ndarray, e: np.ndarray) -> None:
-    """Eigenvalues of the symmetric ``a`` [n, n], destroyed, into ``d`` [n], ascending; ``e`` [n] is room.
+    """Eigenvalues of the symmetric ``a`` [n, n], destroyed, into ``d`` [n], ascending; ``e`` [2 n] is room.
 
-    Implicit QL on the tridiagonal form (Handbook for Automatic Computation II, tql1).
+    The root-free QL iteration on the tridiagonal form (Pal, Walker and Kahan; Parlett, The Symmetric Eigenvalue
+    Problem, 1980, 8.15).
     """
-    _tridiagonal(a, n, d, e)
-    for i in range(1, n):
-        e[i - 1] = e[i]
-    e[n - 1] = 0.0
+    _tridiagonal(a, n, d, e, e[n:])
     for low in range(n):
         for _ in range(_SWEEPS):
             m = low
             while m < n - 1:
                 size = abs(d[m]) + abs(d[m + 1])
-                if abs(e[m]) <= 1.1e-16 * size:
+                if e[m] <= _ROUNDING * size * size:
                     break
                 m += 1
             if m == low:
                 break
-            g = (d[low + 1] - d[low]) / (2.0 * e[low])
-            r = math.sqrt(g * g + 1.0)
-            g = d[m] - d[low] + e[low] / (g + (r if g >= 0.0 else -r))
-            s, c, p = 1.0, 1.0, 0.0
-            early = False
+            root = math.sqrt(e[low])
+            shift = (d[low + 1] - d[low]) / (2.0 * root)
+            r = math.sqrt(shift * shift + 1.0)
+            shift = d[low] - root / (shift + (r if shift >= 0.0 else -r))
+            c, s = 1.0, 0.0
+            gamma = d[m] - shift
+            p = gamma * gamma
             for i in range(m - 1, low - 1, -1):
-                f = s * e[i]
-                b = c * e[i]
-                r = math.sqrt(f * f + g * g)
-                e[i + 1] = r
-                if r == 0.0:
-                    d[i + 1] -= p
-                    e[m] = 0.0
-                    early = True
-                    break
-                s = f / r
-                c = g / r
-                g = d[i + 1] - p
-                r = (d[i] - g) * s + 2.0 * c * b
-                p = s * r
-                d[i + 1] = g + p
-                g = c * r - b
-            if early:
-                continue
-            d[low] -= p
-            e[low] = g
-            e[m] = 0.0
+                b = e[i]
+                r = p + b
+                if i != m - 1:
+                    e[i + 1] = s * r
+                inverse = 1.0 / r
+                before, old = c, gamma
+                c = p * inverse
+                s = b * inverse
+                alpha = d[i]
+                gamma = c * (alpha - shift) - s * old
+                d[i + 1] = old + (alpha - gamma)
+                p = gamma * gamma / c if c != 0.0 else before * b
+            e[low] = s * p
+            d[low] = shift + gamma
     d[:n].sort()
 
 
