@@ -46,7 +46,7 @@ _ROWS = (
     _row("gap_weights", floats(5), (1.0, 0.8, 0.6, 0.4, 0.2), "weight",
          "weight below each of them and beyond the last", low=0, high=1),
     _row("strike_reach", INT, 7, "strikes", "strikes on each side of ATM that are summed over", low=2, high=15),
-    _row("least_strikes", INT, 10, "strikes", "with fewer strikes there is no sum", low=2, high=31),
+    _row("strike_least", INT, 10, "strikes", "with fewer strikes there is no sum", "least_strikes", low=2, high=31),
     _row("wing_delta", FLOAT, 0.25, "delta", "size of the delta at which both wings stand", low=0.02, high=0.45),
     _row("least_wing", INT, 5, "options", "with fewer out-of-the-money options there are no wings", low=2, high=60),
     _row("shift_minutes", INT, 15, "minutes", "how far back a change of structure looks", low=1, high=75),
@@ -54,8 +54,8 @@ _ROWS = (
          low=0, high=1),
     _row("score_weights", floats(4), (0.25, 0.25, 0.25, 0.25), "share",
          "weights of pair strength, soundness, stability and coherence in the score", low=0, high=1),
-    _row("learning_rate", FLOAT, 0.1, "rate", "rate of the exponentiated gradient that the weights learn by",
-         low=0, high=10),
+    _row("gradient_rate", FLOAT, 0.1, "rate", "rate of the exponentiated gradient that the weights learn by",
+         "learning_rate", low=0, high=10),
 )
 # fmt: on
 
