@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from mr_platform.features.c7_support_resistance.compiled import inner
 from mr_platform.features.c7_support_resistance.state import (
     CALL_WALL,
     FIRST_OF_METHOD,
@@ -36,7 +36,7 @@ FLAT = 1e-9
 _FIRST = np.array(FIRST_OF_METHOD)
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def known_atr(a, price, day, carried):
     """ATR once it has seen its period of bars; NaN before, or where nothing moves."""
     if carried.atr_bars[a] < day.atr_period or not carried.atr[a] > FLAT * price:
@@ -44,7 +44,7 @@ def known_atr(a, price, day, carried):
     return carried.atr[a]
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def nearest_of(levels, first, last, price):
     """The level among slots [first, last) nearest to ``price``, the first of equals; NaN where none is known."""
     best = NAN
@@ -54,7 +54,7 @@ def nearest_of(levels, first, last, price):
     return best
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def detection_columns(a, price, atr, day, carried, nearest, out):
     """Group detection of asset ``a``; ``nearest`` [2, 4] gets value, weight, distance in ATR of the zones around."""
     for zone in range(carried.zone_count[a]):
@@ -88,7 +88,7 @@ def detection_columns(a, price, atr, day, carried, nearest, out):
     out[29] = (above - below) / atr
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def closest(nearest):
     """Side of the nearer of the two zones, the lower of equals; -1 where there is none."""
     if math.isnan(nearest[0, 2]):
@@ -96,7 +96,7 @@ def closest(nearest):
     return 0 if nearest[0, 2] < nearest[1, 2] or math.isnan(nearest[1, 2]) else 1
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def confluence_columns(a, t, price, atr, day, carried, nearest, out):
     """Group confluence of asset ``a`` alone."""
     own = out[BY_ASSET[1] * a : BY_ASSET[1] * (a + 1)]
@@ -137,7 +137,7 @@ def confluence_columns(a, t, price, atr, day, carried, nearest, out):
         own[5] = math.sqrt(square / count)
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def strength_columns(a, t, price, atr, earlier, weights, day, carried, nearest, found, z, out, row):
     """Group strength of asset ``a``, and its two chances of a break; ``nearest`` gets the strengths."""
     own = out[BY_ASSET[2] * a : BY_ASSET[2] * (a + 1)]

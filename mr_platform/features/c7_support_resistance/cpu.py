@@ -22,6 +22,7 @@ from mr_platform.features.c7_support_resistance.columns import (
     nearest_of,
     strength_columns,
 )
+from mr_platform.features.c7_support_resistance.compiled import inner
 from mr_platform.features.c7_support_resistance.levels import chain_traces, fill_levels, take_bar
 from mr_platform.features.c7_support_resistance.state import (
     CALL_WALL,
@@ -147,7 +148,7 @@ def _run(
         score[t], confidence[t], health[t] = _verdict(t, day, carried, nearest, row)
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _range_of(dte, day):
     """Index of the range that ``dte`` lies in; the first where it is not known."""
     found = 0
@@ -156,7 +157,7 @@ def _range_of(dte, day):
     return found
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _match_columns(t, day, carried, nearest, out):
     """Confluence of both assets: zones at like distances from either's own price, in its own ATR."""
     for i in range(2):
@@ -188,7 +189,7 @@ def _match_columns(t, day, carried, nearest, out):
     out[7] = best
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _common_levels(t, day, carried, nearest):
     """How far the underlying's zones in reach have a zone of the straddle at a like signed distance, by weight."""
     if math.isnan(carried.near[0, t]) or math.isnan(carried.near[1, t]):
@@ -214,7 +215,7 @@ def _common_levels(t, day, carried, nearest):
     return total / weight if seen and weight > 0 else NAN
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _late_columns(t, day, carried, row):
     """What the session's touches have told so far."""
     tests = 0
@@ -230,14 +231,14 @@ def _late_columns(t, day, carried, row):
     row[BREAKOUT + 6] = (carried.counts[0, 2] + carried.counts[1, 2]) / resolved if resolved > 0 else NAN
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _brier(day, carried):
     """Mean squared error of the chances given at touches whose end is known; NaN for too few."""
     count = day.brier[1] + carried.errors[1]
     return (day.brier[0] + carried.errors[0]) / count if count >= day.least_labels else NAN
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _verdict(t, day, carried, nearest, row):
     """Score, confidence and health."""
     parts = np.zeros(4)

@@ -12,6 +12,7 @@ import math
 import numpy as np
 from numba import njit
 
+from mr_platform.features.c7_support_resistance.compiled import inner
 from mr_platform.features.c7_support_resistance.state import (
     BINS,
     CALL_WALL,
@@ -75,7 +76,7 @@ def chain_traces(chain_volume, chain_oi, strikes, around, price, start, stop, da
                         break
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _quantile_of(values, scratch, share):
     """Linear quantile of what is known; NaN of fewer than LEAST_WALL_STRIKES."""
     n = 0
@@ -115,7 +116,7 @@ def _quantile_of(values, scratch, share):
     return below + (place - j) * (above - below)
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def take_bar(a, t, high, low, close, before, day: DayConstants, carried: Carried):
     """Take asset ``a``'s bar of minute ``t`` into its recursions. ``before``: what its contract cost last.
 
@@ -147,7 +148,7 @@ def take_bar(a, t, high, low, close, before, day: DayConstants, carried: Carried
             _take_range(a, j, t, day, carried)
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _take_volume(a, t, close, day, carried):
     """Add the bar's volume at its close to the profile, and read its point of control and value area again."""
     volume = carried.volume[a, t]
@@ -185,7 +186,7 @@ def _take_volume(a, t, close, day, carried):
     carried.point[a, 2] = carried.first[a] * (1.0 + (bottom - MIDDLE) * width)
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def extremes(high, low, first, last):
     """Highest high and lowest low of bars [first, last); NaN where none is known."""
     top = NAN
@@ -197,7 +198,7 @@ def extremes(high, low, first, last):
     return top, bottom
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _take_swing(a, candidate, day, carried):
     """Whether finished five-minute bar ``candidate`` is a swing point, now that the bars after it are there."""
     if candidate < 0:
@@ -230,7 +231,7 @@ def _take_swing(a, candidate, day, carried):
         _take_point(carried.swing[a], bottom, -1.0)
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _take_point(swing, value, side):
     """A swing point more: it ends a new swing, or moves the end of the last one further out."""
     if swing[2] == side:
@@ -242,7 +243,7 @@ def _take_point(swing, value, side):
         swing[2] = side
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _take_range(a, j, t, day, carried):
     """High and low of the last ``extrema_bars`` finished bars of timeframe ``j``."""
     minutes = day.timeframes[j]
@@ -263,7 +264,7 @@ def _take_range(a, j, t, day, carried):
     carried.ranges[a, j, 1] = bottom if enough else NAN
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def fill_levels(a, t, price, day: DayConstants, carried: Carried):
     """The table of levels of asset ``a`` at minute ``t``, from ``price``; then its slots in order of their levels."""
     out = carried.levels[a]
@@ -297,7 +298,7 @@ def fill_levels(a, t, price, day: DayConstants, carried: Carried):
         order[j + 1] = slot
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _after(one, other, levels):
     """Whether slot ``one`` comes after slot ``other``: by level, unknown ones last, then by slot."""
     x, y = levels[one], levels[other]

@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
+from mr_platform.features.c7_support_resistance.compiled import inner
 from mr_platform.features.c7_support_resistance.state import (
     ATR,
     CHANCE,
@@ -67,7 +68,7 @@ def fill_zones(a, day: DayConstants, carried: Carried):
     carried.zone_count[a] = count
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def weight_of(mask, day):
     """Sum of the weights of the methods in ``mask``."""
     total = 0.0
@@ -77,7 +78,7 @@ def weight_of(mask, day):
     return total
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def volume_ratio(a, t, day, carried):
     """Mean volume of the last five bars over that of the window; NaN with too few bars, or without volume."""
     recent = _mean(carried.volume[a], t, SPEED_BARS, day.coverage)
@@ -85,7 +86,7 @@ def volume_ratio(a, t, day, carried):
     return recent / usual if usual > 0 else NAN
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _mean(values, t, n, coverage):
     total = 0.0
     count = 0
@@ -96,7 +97,7 @@ def _mean(values, t, n, coverage):
     return total / count if count >= coverage * n else NAN
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def confirmation(a, value, day: DayConstants, carried: Carried):
     """Share of the timeframes known (5 .. 60 minutes, day, week, month) with an extreme or close near ``value``."""
     near = day.tolerance[a] * value
@@ -166,7 +167,7 @@ def strength_of(n, held, volume, age, off_round, confirmed, weights, cap, least)
     return total / weight if weight > 0 else NAN
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def zone_strength(a, t, value, weights, day: DayConstants, carried: Carried, found):
     """Strength of the zone at ``value``; ``found`` [4] gets what ``history`` tells of it."""
     history(a, value, day, carried, found)
@@ -226,7 +227,7 @@ def resolve(a, t, price, before, day: DayConstants, carried: Carried):
         carried.touch_head[a] += 1
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _label(a, t, touch, price, day, carried):
     """Count minute ``t``'s close for a touch; label it once it has broken or its time is over."""
     if not math.isnan(price):
@@ -293,7 +294,7 @@ def detect(a, t, high, low, price, before, earlier, atr_before, weights, day: Da
         _label(a, t, touch, price, day, carried)
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _is_open(a, value, day, carried):
     """Whether an unresolved touch lies within the tolerance of ``value``."""
     touches = carried.touches[a]
