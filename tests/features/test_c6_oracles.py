@@ -88,6 +88,9 @@ def test_spectra_hold_until_the_next_five_minute_bar_closes(computed: tuple[Comp
     shares = column(computed[0], "matrix_top_share_10")
     assert (shares[AT : AT + 5] == shares[AT]).all()
     assert shares[AT + 5] != shares[AT] != shares[AT - 1]
+    for name in ("graph_tree_length", "matrix_timeframe_prices_15", "breakdown_absorption"):
+        held = column(computed[0], name)[AT : AT + 15].reshape(3, 5)
+        assert (held == held[:, :1]).all() and np.unique(held).size == 3, name
 
 
 def test_graph_measures_are_those_of_networkx(

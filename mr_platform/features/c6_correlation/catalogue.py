@@ -288,20 +288,18 @@ def _cross() -> Iterator[FeatureSpec]:
 
 
 def _graph() -> Iterator[FeatureSpec]:
-    joined = "of the graph that joins series with |r| from 0.5 on over 50 bars"
-    tree = "in the minimum spanning tree of sqrt(2 (1 - |r|)) over 50 bars"
+    joined = f"of the graph that joins series with |r| from 0.5 on over 50 bars, {SPECTRAL}"
+    tree = f"in the minimum spanning tree of sqrt(2 (1 - |r|)) over 50 bars, {SPECTRAL}"
     with_threshold = (*WHOLE, "graph_threshold")
     by_threshold = (
         ("density", f"edges over all possible ones {joined}", SHARE),
-        ("centralization", f"Freeman's degree centralisation {joined}: 1 for a star", SHARE),
+        ("centralization", f"Freeman's degree centralisation (1 for a star) {joined}", SHARE),
         ("clustering", f"mean local clustering coefficient {joined}", SHARE),
         ("transitivity", f"three times triangles over connected triples {joined}", SHARE),
         ("largest_component", f"share of the series in the largest connected component {joined}", SHARE),
     )
     for quantity, description, bounds in by_threshold:
-        yield spec(
-            "graph", quantity, description, unit="fraction", bounds=bounds, warmup=filled(50), parameters=with_threshold
-        )
+        yield spec("graph", quantity, description, unit="fraction", bounds=bounds, warmup=45, parameters=with_threshold)
     yield spec(
         "graph",
         "algebraic_connectivity",
@@ -315,10 +313,10 @@ def _graph() -> Iterator[FeatureSpec]:
     yield spec(
         "graph",
         "modularity",
-        f"Newman's modularity of the four groups {joined}, edges weighted by |r|",
+        f"Newman's modularity, edges weighted by |r|, of the four groups {joined}",
         unit="modularity",
         bounds=(-1.0, 1.0),
-        warmup=filled(50),
+        warmup=45,
         parameters=with_threshold,
     )
     of_tree = (
@@ -330,14 +328,14 @@ def _graph() -> Iterator[FeatureSpec]:
         ("tree_purity", f"share of edges that stay inside one of the four groups {tree}", "fraction", SHARE),
     )
     for quantity, description, unit, bounds in of_tree:
-        yield spec("graph", quantity, description, unit=unit, bounds=bounds, warmup=filled(50), parameters=WHOLE)
+        yield spec("graph", quantity, description, unit=unit, bounds=bounds, warmup=45, parameters=WHOLE)
     yield spec(
         "graph",
         "tree_survival_15",
         f"share of edges that stood {SHIFT} minutes ago too {tree}",
         unit="fraction",
         bounds=SHARE,
-        warmup=filled(50) + SHIFT,
+        warmup=45 + SHIFT,
         parameters=(*WHOLE, "shift_minutes"),
     )
     yield spec(
@@ -346,7 +344,7 @@ def _graph() -> Iterator[FeatureSpec]:
         f"other series over the sum of edges from the ATM straddle to them {tree}",
         unit="fraction",
         bounds=SHARE,
-        warmup=filled(50),
+        warmup=45,
         parameters=WHOLE,
     )
 

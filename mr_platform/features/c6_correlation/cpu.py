@@ -49,7 +49,17 @@ def run(
     )
     blocks.columns(cells, counts, carried.weights, day.sizes, bars, share, shift, start, stop, carried.traces, values)
     windows.timeframe_columns(
-        carried.changes[1:], rule.bars[LONG], coverage, share, day.groups, day.sizes, start, stop, values
+        carried.changes[1:],
+        rule.bars[LONG],
+        coverage,
+        share,
+        day.groups,
+        day.sizes,
+        day.n_bars,
+        start,
+        stop,
+        carried.timeframes,
+        values,
     )
     spectra.columns(
         cells[LONG],
@@ -144,9 +154,11 @@ def run(
         share,
         shift,
         spectral,
+        day.n_bars,
         start,
         stop,
         carried.trees,
+        carried.graph,
         values,
     )
     verdict(

@@ -15,7 +15,7 @@ from numba import njit
 
 from mr_platform.features.c6_correlation import state
 from mr_platform.features.c6_correlation.layout import GRAPH_AT, N_GROUPS, N_SERIES, STRADDLE
-from mr_platform.features.c6_correlation.windows import FLAT
+from mr_platform.features.c6_correlation.windows import FLAT, closes
 from mr_platform.kernels.cpu.correlation import cell
 
 NAN = math.nan
@@ -191,8 +191,9 @@ def _survival(tree, before, m):
 
 
 @njit(cache=True, error_model="numpy")
-def columns(cells, means, groups, series, threshold, share, shift, spectral, start, stop, trees, values):
-    """The 15 columns of minutes [start, stop), once the spectra are there.
+def columns(cells, means, groups, series, threshold, share, shift, spectral, n_bars, start, stop, trees, held, values):
+    """The 15 columns of minutes [start, stop), once the spectra are there; ``held`` [15] keeps them from the close of
+    one five-minute bar to the next.
 
     ``cells`` [M, 435] and ``means`` [M, 30] are of the long window, ``groups`` [30], ``series`` how many there are in
     all; ``trees`` [M, 30] is written.
@@ -201,9 +202,13 @@ def columns(cells, means, groups, series, threshold, share, shift, spectral, sta
     parents, order = np.empty(N_SERIES, np.int64), np.empty(N_SERIES, np.int64)
     strengths = np.empty((N_SERIES, N_SERIES))
     for t in range(start, stop):
-        out = values[t, GRAPH_AT : GRAPH_AT + N_COLUMNS]
-        out[:] = NAN
-        out[CONNECTIVITY] = spectral[t, state.CONNECTIVITY_AT]
+        if not closes(t, n_bars):
+            if t > 0:
+                trees[t] = trees[t - 1]
+            values[t, GRAPH_AT : GRAPH_AT + N_COLUMNS] = held
+            continue
+        held[:] = NAN
+        held[CONNECTIVITY] = spectral[t, state.CONNECTIVITY_AT]
         m = 0
         straddle = -1
         for i in range(N_SERIES):
@@ -212,14 +217,14 @@ def columns(cells, means, groups, series, threshold, share, shift, spectral, sta
                 of_group[m] = groups[i]
                 straddle = m if i == STRADDLE else straddle
                 m += 1
-        if m < share * series or m < 2:
-            continue
-        _strengths(cells[t], kept, m, strengths)
-        threshold_graph(strengths, of_group, m, threshold, out)
-        spanning_tree(strengths, m, parents, order)
-        for i in range(m):
-            if parents[i] >= 0:
-                trees[t, kept[i]] = kept[parents[i]]
-        tree_columns(strengths, of_group, m, parents, order, straddle, out)
-        if t >= shift:
-            out[SURVIVAL] = _survival(trees[t], trees[t - shift], m)
+        if m >= share * series and m > 1:
+            _strengths(cells[t], kept, m, strengths)
+            threshold_graph(strengths, of_group, m, threshold, held)
+            spanning_tree(strengths, m, parents, order)
+            for i in range(m):
+                if parents[i] >= 0:
+                    trees[t, kept[i]] = kept[parents[i]]
+            tree_columns(strengths, of_group, m, parents, order, straddle, held)
+            if t >= shift:
+                held[SURVIVAL] = _survival(trees[t], trees[t - shift], m)
+        values[t, GRAPH_AT : GRAPH_AT + N_COLUMNS] = held

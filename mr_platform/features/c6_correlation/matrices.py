@@ -191,8 +191,8 @@ def _blocks() -> Iterator[FeatureSpec]:
             yield spec(
                 "matrix",
                 f"timeframe_{name}_{k}",
-                f"mean correlation {_words(block)} of overlapping {k}-minute changes over 50 bars",
-                warmup=40 + k,
+                f"mean correlation {_words(block)} of overlapping {k}-minute changes over 50 bars, {SPECTRAL}",
+                warmup=-(-(40 + k) // 5) * 5,
                 parameters=(*of_block, "timeframes", *_steered(block)),
             )
 

@@ -84,6 +84,7 @@ def _compute(
         least_wing=rule.least_wing,
     )
     changes[:, :, day.groups < 0] = np.nan
+    closing = [t for t in range(m) if closes(t, day)]
     out: Columns = {spec.name.removeprefix("c6_"): np.full(m, np.nan) for spec in features()}
     windows = [_windows(changes[0], n, rule) for n in rule.bars]
     matrices = [np.stack([kernels.correlation_matrix(unit) for unit, _, _ in one]) for one in windows]
@@ -93,8 +94,27 @@ def _compute(
     turbulence(changes[0], windows[LONG], matrices[LONG], rule, day, out)
     pairs, soundness = breakdown(matrices[MIDDLE], rule, day, carried, out)
     _cross(inputs, scores, confidences, rule, day, carried, out)
-    reference_graph.columns(matrices[LONG], rule, day, out)
+    reference_graph.columns(matrices[LONG], closing, rule, day, out)
+    _carry(set(closing), out)
+    for n in (PHASES[0], PHASES[-1]):
+        out[f"matrix_top_share_change_{n}"] = _change(out[f"matrix_top_share_{n}"], rule.shift_minutes)
     return out, _verdict(pairs, soundness, matrices, rule, day, out)
+
+
+def closes(t: int, day: DayConstants) -> bool:
+    """Whether a five-minute bar ends with minute ``t``; the session's last one does whatever its length."""
+    return (t + 1) % GRID == 0 or t + 1 == day.n_bars
+
+
+def _carry(closing: set[int], out: Columns) -> None:
+    """Columns of five-minute bars hold until the next bar closes."""
+    kinds = ("top_share_", "top3_share_", "effective_rank_", "condition_", "timeframe_")
+    for name, values in out.items():
+        spectral = name.startswith(tuple(f"matrix_{kind}" for kind in kinds))
+        if spectral or name.startswith(("breakdown_absorption", "graph_")):
+            for t in range(1, values.size):
+                if t not in closing:
+                    values[t] = values[t - 1]
 
 
 def _windows(changes: Floats, window: int, rule: CorrelationParameters) -> Windows:
@@ -170,6 +190,8 @@ def _change(values: Floats, bars: int) -> Floats:
 def _timeframes(changes: Floats, rule: CorrelationParameters, day: DayConstants, out: Columns) -> None:
     for k, name in enumerate(TIMEFRAMES):
         for t, (unit, _, _) in enumerate(_windows(changes[k], rule.bars[LONG], rule)):
+            if not closes(t, day):
+                continue
             matrix = kernels.correlation_matrix(unit)
             for block in TIMEFRAME_BLOCKS:
                 quantity = f"matrix_timeframe_{BLOCK_NAMES[BLOCKS.index(block)]}_{name}"
@@ -179,7 +201,7 @@ def _timeframes(changes: Floats, rule: CorrelationParameters, day: DayConstants,
 def _spectra(windows: Windows, matrices: Floats, rule: CorrelationParameters, day: DayConstants, out: Columns) -> None:
     share, m = rule.windows.series_share, len(matrices)
     for t in range(m):
-        if (t + 1) % GRID != 0 and t + 1 != day.n_bars:
+        if not closes(t, day):
             continue
         left = left_of(matrices[t])
         for p, name in enumerate(PHASES):
@@ -208,15 +230,6 @@ def _spectra(windows: Windows, matrices: Floats, rule: CorrelationParameters, da
         out["breakdown_absorption_shift"][t] = shift(
             out["breakdown_absorption"][t], before, rule.windows.coverage * steps
         )
-    spectral = [
-        f"matrix_{kind}_{n}" for n in PHASES for kind in ("top_share", "top3_share", "effective_rank", "condition")
-    ]
-    for column in (*spectral, "breakdown_absorption", "breakdown_absorption_shift", "graph_algebraic_connectivity"):
-        for t in range(1, m):
-            if (t + 1) % GRID != 0 and t + 1 != day.n_bars:
-                out[column][t] = out[column][t - 1]
-    for n in (PHASES[0], PHASES[-1]):
-        out[f"matrix_top_share_change_{n}"] = _change(out[f"matrix_top_share_{n}"], rule.shift_minutes)
 
 
 def _cross(

@@ -14,10 +14,15 @@ from mr_platform.parameters.correlation import CorrelationParameters
 Columns = dict[str, Floats]
 
 
-def columns(matrices: Floats, rule: CorrelationParameters, day: DayConstants, out: Columns) -> None:
-    """All columns but the algebraic connectivity, from the matrices over the long window [M, 30, 30]."""
+def columns(matrices: Floats, closing: list[int], rule: CorrelationParameters, day: DayConstants, out: Columns) -> None:
+    """All columns but the algebraic connectivity at the minutes that close a five-minute bar, from the matrices over
+    the long window [M, 30, 30].
+    """
     trees: list[set[frozenset[int]]] = []
     for t, matrix in enumerate(matrices):
+        if t not in closing:
+            trees.append(trees[-1] if trees else set())
+            continue
         trees.append(set())
         kept = np.flatnonzero(~np.isnan(np.diagonal(matrix)))
         n = kept.size

@@ -10,7 +10,7 @@ from numba import njit
 
 from mr_platform.features.c6_correlation import state
 from mr_platform.features.c6_correlation.layout import GRID, LONG, N_PHASES, N_SERIES, N_WINDOWS
-from mr_platform.features.c6_correlation.windows import shift_of
+from mr_platform.features.c6_correlation.windows import closes, shift_of
 from mr_platform.kernels.cpu.correlation import spectrum, square
 
 NAN = math.nan
@@ -93,7 +93,7 @@ def columns(
     steps = history // GRID
     for t in range(start, stop):
         out = spectral[t]
-        if (t + 1) % GRID != 0 and t + 1 != n_bars:
+        if not closes(t, n_bars):
             if t > 0:
                 out[:] = spectral[t - 1]
         else:

@@ -16,6 +16,7 @@ from mr_platform.features.c6_correlation.layout import (
     N_TIMEFRAMES,
     N_TRACKED,
     N_WINDOWS,
+    TIMEFRAME_BLOCKS,
 )
 
 Floats = NDArray[np.float64]
@@ -57,9 +58,9 @@ class Carried:
     ``deviations`` [n_bars, 30] (long window) of the changes; ``counts`` [3, n_bars, 4] series left of each group;
     ``weights`` [n_bars, 6] shrinkage; ``spectral`` [n_bars, 19]; ``strength`` [n_bars, 6] |r| of the tracked pairs;
     ``traces`` [n_bars, 3]; ``trees`` [n_bars, 30] neighbour of each series towards the root, -1 outside the tree;
-    ``score_changes`` [5, n_bars]; ``returns`` [2, n_bars] of the underlying and its peer; ``alert`` [3] minute of the
-    last alert, its level, alerts so far; ``blocks`` [10] last known block means over the long window; ``gap`` [1]
-    weight of the overnight gap.
+    ``graph`` [15] and ``timeframes`` [12] columns as of the last five-minute bar; ``score_changes`` [5, n_bars];
+    ``returns`` [2, n_bars] of the underlying and its peer; ``alert`` [3] minute of the last alert, its level, alerts so
+    far; ``blocks`` [10] last known block means over the long window; ``gap`` [1] weight of the overnight gap.
     """
 
     changes: Floats
@@ -73,6 +74,8 @@ class Carried:
     strength: Floats
     traces: Floats
     trees: Ints
+    graph: Floats
+    timeframes: Floats
     score_changes: Floats
     returns: Floats
     alert: Floats
@@ -94,6 +97,8 @@ class Carried:
             strength=np.full((n_bars, N_TRACKED), np.nan),
             traces=np.full((n_bars, 3), np.nan),
             trees=np.full((n_bars, N_SERIES), -1, np.int64),
+            graph=np.full(15, np.nan),
+            timeframes=np.full(N_TIMEFRAMES * len(TIMEFRAME_BLOCKS), np.nan),
             score_changes=np.full((N_SCORES, n_bars), np.nan),
             returns=np.full((2, n_bars), np.nan),
             alert=np.array([np.nan, 0.0, 0.0]),

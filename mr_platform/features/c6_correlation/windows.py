@@ -9,8 +9,8 @@ import numpy as np
 from numba import njit
 
 from mr_platform.features.c6_correlation import layout
-from mr_platform.features.c6_correlation.layout import LONG, N_GROUPS, N_PHASES, N_SERIES, N_TIMEFRAMES, N_WINDOWS
-from mr_platform.kernels.cpu.correlation import cell, gram, intensity, lengthen, padded, standardise
+from mr_platform.features.c6_correlation.layout import GRID, LONG, N_GROUPS, N_PHASES, N_SERIES, N_TIMEFRAMES, N_WINDOWS
+from mr_platform.kernels.cpu.correlation import add_unit_column, cell, gram, intensity, lengthen, padded, standardise
 
 NAN = math.nan
 FLAT = 1e-9
@@ -153,13 +153,6 @@ def fill_matrices(changes, bars, coverage, groups, sizes, start, stop, cells, me
 
 
 @njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
-def _add(column, total):
-    """Add a unit column to a sum of them."""
-    for r in range(total.size):
-        total[r] += column[r]
-
-
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def _product(x, y):
     """Inner product of two sums."""
     total = 0.0
@@ -169,38 +162,47 @@ def _product(x, y):
 
 
 @njit(cache=True, error_model="numpy")
-def timeframe_columns(changes, window, coverage, share, groups, sizes, start, stop, values):
-    """Block means of the longer changes [4, 30, M] over ``window`` bars.
+def timeframe_columns(changes, window, coverage, share, groups, sizes, n_bars, start, stop, held, values):
+    """Block means of the longer changes [4, 30, M] over ``window`` bars, as each five-minute bar closes; ``held`` [12]
+    keeps them until the next one does.
 
     Without a matrix: the mean of all products of two groups' unit columns is the product of their sums.
     """
-    unit = np.zeros((N_SERIES, padded(window)))
-    mean, spare = np.full(N_SERIES, NAN), np.empty(N_SERIES)
     counts = np.empty(N_GROUPS, np.int64)
-    sums = np.zeros((N_GROUPS, padded(window)))
+    sums = np.empty((N_GROUPS, window))
     blocks = TIMEFRAME_BLOCKS.shape[0]
-    # the groups that the blocks speak of lie on both sides of the one that they leave out
-    sides = ((0, sizes[0]), (sizes[0] + sizes[1], N_SERIES))
-    for k in range(N_TIMEFRAMES):
-        for t in range(start, stop):
-            sums[:] = 0.0
-            for first, last in sides:
-                part = slice(first, last)
-                standardise(changes[k, part], t, window, coverage * window, unit[part], mean[part], spare[part])
-            _count(mean, groups, counts)
-            for i in range(N_SERIES):
-                if mean[i] == mean[i]:
-                    _add(unit[i], sums[groups[i]])
-            for q in range(blocks):
-                a, b = TIMEFRAME_BLOCKS[q]
-                at = TIMEFRAME_AT + blocks * k + q
-                values[t, at] = NAN
-                if usable(counts, sizes, a, share) and usable(counts, sizes, b, share):
-                    product = _product(sums[a], sums[b])
-                    if a != b:
-                        values[t, at] = product / (counts[a] * counts[b])
-                    elif counts[a] > 1:
-                        values[t, at] = (product - counts[a]) / (counts[a] * (counts[a] - 1))
+    spoken = np.zeros(N_GROUPS, np.bool_)
+    for q in range(blocks):
+        spoken[TIMEFRAME_BLOCKS[q, 0]] = True
+        spoken[TIMEFRAME_BLOCKS[q, 1]] = True
+    least = coverage * window
+    for t in range(start, stop):
+        if closes(t, n_bars):
+            first = max(t - window + 1, 0)
+            for k in range(N_TIMEFRAMES):
+                sums[:] = 0.0
+                counts[:] = 0
+                for i in range(N_SERIES):
+                    g = groups[i]
+                    if g >= 0 and spoken[g]:
+                        counts[g] += add_unit_column(changes[k, i, first : t + 1], least, sums[g])
+                for q in range(blocks):
+                    a, b = TIMEFRAME_BLOCKS[q]
+                    found = NAN
+                    if usable(counts, sizes, a, share) and usable(counts, sizes, b, share):
+                        product = _product(sums[a], sums[b])
+                        if a != b:
+                            found = product / (counts[a] * counts[b])
+                        elif counts[a] > 1:
+                            found = (product - counts[a]) / (counts[a] * (counts[a] - 1))
+                    held[blocks * k + q] = found
+        values[t, TIMEFRAME_AT : TIMEFRAME_AT + held.size] = held
+
+
+@njit(cache=True, error_model="numpy")
+def closes(t, n_bars):
+    """Whether a five-minute bar ends with minute ``t``; the session's last one does whatever its length."""
+    return (t + 1) % GRID == 0 or t + 1 == n_bars
 
 
 @njit(cache=True, error_model="numpy")

@@ -107,6 +107,26 @@ def _rolling(changes: np.ndarray, window: int, coverage: float, start: int) -> n
 
 
 @njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def centre_of(values: np.ndarray, least: float) -> tuple[float, float]:
+    """Mean and number of the values known; NaN with fewer than ``least`` of them, or where all are equal.
+
+    Sums may be reordered, so that they become vector code; NaN is still NaN.
+    """
+    some = 0
+    while some < values.size - 1 and values[some] != values[some]:
+        some += 1
+    one = values[some]
+    total, count, others = 0.0, 0.0, 0.0
+    for r in range(values.size):
+        x = values[r]
+        known = x == x
+        total += x if known else 0.0
+        count += 1.0 if known else 0.0
+        others += 1.0 if known and x != one else 0.0
+    return (total / count if count >= least and others > 0.0 else np.nan), count
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def standardise(
     changes: np.ndarray,
     t: int,
@@ -118,44 +138,50 @@ def standardise(
 ) -> int:
     """Unit columns of the ``window`` bars of [N, M] that end at ``t`` into ``unit`` [N, padded]; returns the bars.
 
-    Series by series: a window is then one run of memory, whose sums become vector code (they may be reordered, NaN is
-    still NaN). ``mean`` and ``deviation`` [N] are NaN for a series that drops out, with fewer than ``least`` bars or
-    constant; its column is 0.
+    Series by series: a window is then one run of memory. ``mean`` and ``deviation`` [N] are NaN for a series that drops
+    out, with fewer than ``least`` bars or constant; its column is 0.
     """
     first = max(t - window + 1, 0)
     rows = t + 1 - first
     for i in range(changes.shape[0]):
         values = changes[i, first : t + 1]
         into = unit[i]
-        some = 0
-        while some < rows - 1 and values[some] != values[some]:
-            some += 1
-        one = values[some]
-        total, count, others = 0.0, 0.0, 0.0
-        for r in range(rows):
-            x = values[r]
-            known = x == x
-            total += x if known else 0.0
-            count += 1.0 if known else 0.0
-            others += 1.0 if known and x != one else 0.0
-        mean[i] = np.nan
+        centre, count = centre_of(values, least)
+        mean[i] = centre
         deviation[i] = np.nan
         into[:] = 0.0
-        if count < least or others == 0.0:
+        if centre != centre:
             continue
-        centre, squares = total / count, 0.0
+        squares = 0.0
         for r in range(rows):
             x = values[r]
             away = x - centre if x == x else 0.0
             into[r] = away
             squares += away * away
         length = math.sqrt(squares)
-        mean[i] = centre
         deviation[i] = length / math.sqrt(count)
         inverse = 1.0 / length
         for r in range(rows):
             into[r] *= inverse
     return rows
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def add_unit_column(values: np.ndarray, least: float, total: np.ndarray) -> bool:
+    """Add the unit column of one series' window to a sum of them, without keeping it; False where it drops out."""
+    centre, _ = centre_of(values, least)
+    if centre != centre:
+        return False
+    squares = 0.0
+    for r in range(values.size):
+        x = values[r]
+        away = x - centre if x == x else 0.0
+        squares += away * away
+    inverse = 1.0 / math.sqrt(squares)
+    for r in range(values.size):
+        x = values[r]
+        total[r] += (x - centre) * inverse if x == x else 0.0
+    return True
 
 
 @njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
