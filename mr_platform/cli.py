@@ -46,6 +46,7 @@ app = typer.Typer(
 )
 app.add_typer(config.app)
 
+
 def main() -> None:
     """Run ``mr``; errors of the platform end with their message and exit code, never with a traceback."""
     logs.configure()

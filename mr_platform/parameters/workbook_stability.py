@@ -1,7 +1,8 @@
 """What keeps the workbook's 18 regimes from flickering.
 
-Of its sheets StabilityConfiguration, NoiseFiltering, TransitionManagement and TransitionRules. What these sheets say of any regime (the confidence of an answer, the cool-down between changes) steers the regimes
-that are answered today and stands with them, in ``regimes``.
+Of its sheets StabilityConfiguration, NoiseFiltering, TransitionManagement and TransitionRules. What these sheets say
+of any regime (the confidence of an answer, the cool-down between changes) steers the regimes that are answered today
+and stands with them, in ``regimes``.
 """
 
 from __future__ import annotations
