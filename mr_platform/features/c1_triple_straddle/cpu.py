@@ -23,6 +23,7 @@ from mr_platform.features.c1_triple_straddle.state import (
     Carried,
     DayConstants,
 )
+from mr_platform.kernels.cpu.averages import dispersion, weighted_mean
 
 OPEN, HIGH, LOW, CLOSE, VOLUME = range(5)
 LAG_1, LAG_3, LAG_5, LAG_10, LAG_15 = range(5)
@@ -131,7 +132,7 @@ def _ema_columns(price, t, day, carried, ema, technique_scores, out):
     parts = np.empty(4)
     for i in range(N_SERIES - 1, -1, -1):
         s.ema_parts(price[i], ema[i], day.ema_weak, parts)
-        technique_scores[i, 0] = s.weighted_mean(parts, day.ema_weights)
+        technique_scores[i, 0] = weighted_mean(parts, day.ema_weights)
     out[33:37] = parts
     for a in range(N_STRADDLES):
         for j in range(N_SPANS):
@@ -149,8 +150,8 @@ def _ema_columns(price, t, day, carried, ema, technique_scores, out):
                 near += ordered[j + 1] - ordered[j] <= day.confluence * ordered[j]
             out[27 + a] = near / 3.0
         out[30 + a] = _age(carried.ages[a], sign(ema[a, 0] - ema[a, 1]) if not math.isnan(ema[a, 1]) else NAN)
-    out[37] = s.weighted_mean(technique_scores[:N_STRADDLES, 0], day.weights)
-    out[38] = s.dispersion(technique_scores[:N_STRADDLES, 0])
+    out[37] = weighted_mean(technique_scores[:N_STRADDLES, 0], day.weights)
+    out[38] = dispersion(technique_scores[:N_STRADDLES, 0])
     out[39] = (ema[0].max() - ema[0].min()) / price[0] if not math.isnan(ema[0, 3]) else NAN
 
 
@@ -194,7 +195,7 @@ def _vwap_columns(bars, underlying, t, day, carried, technique_scores, out):
         for k, vwap in enumerate((_ratio(sums[u, 0], sums[u, 1]), day.previous_vwap[u], week)):
             out[21 + k] = _deviation(underlying[CLOSE], vwap)
             parts[k] = s.step_score(out[21 + k], day.vwap_cuts, day.vwap_scores)
-        out[24] = s.weighted_mean(parts, day.future_weights)
+        out[24] = weighted_mean(parts, day.future_weights)
     gap = carried.gap_trace[t, 0]
     out[25] = NAN
     if not math.isnan(out[15]):
@@ -217,7 +218,7 @@ def _vwap_columns(bars, underlying, t, day, carried, technique_scores, out):
             known += 1
     if recent > 0 and whole > 0 and not math.isnan(price[0]):
         out[27] = math.log(recent / (whole / known))
-    out[28] = s.weighted_mean(technique_scores[:N_STRADDLES, 1], day.weights)
+    out[28] = weighted_mean(technique_scores[:N_STRADDLES, 1], day.weights)
     out[29] = _age(carried.ages[3], sign(gap) if not math.isnan(gap) else NAN)
 
 
@@ -265,8 +266,8 @@ def _pivot_columns(bars, underlying, t, day, carried, levels, technique_scores, 
                 crossed -= 1.0
         out[21] = crossed
     out[22] = _ratio(price[0] - carried.ohlc[0, 2], range_now)
-    out[23] = s.weighted_mean(technique_scores[:N_STRADDLES, 2], day.weights)
-    out[24] = s.dispersion(technique_scores[:N_STRADDLES, 2])
+    out[23] = weighted_mean(technique_scores[:N_STRADDLES, 2], day.weights)
+    out[24] = dispersion(technique_scores[:N_STRADDLES, 2])
 
 
 @njit(cache=True, error_model="numpy")
@@ -292,10 +293,10 @@ def _timeframe_columns(bars, held, t, day, carried, levels, technique, technique
                     live[j] = NAN
             s.ema_parts(price, live, day.ema_weak, parts)
             typical = s.window_mean(bars[:, a, CLOSE], t, n, day.enough)
-            three[0] = s.weighted_mean(parts, day.ema_weights)
+            three[0] = weighted_mean(parts, day.ema_weights)
             three[1] = s.step_score(_deviation(typical, carried.vwap_trace[t, a]), day.vwap_cuts, day.vwap_scores)
             three[2] = s.ladder_score(typical, levels[a], day.pivot_steps)
-            found[k] = s.weighted_mean(three, technique) if not math.isnan(price) else NAN
+            found[k] = weighted_mean(three, technique) if not math.isnan(price) else NAN
             reading = s.quality(bars[:, a, CLOSE], bars[:, a, VOLUME], t, n, day.quality_weights)
             weights[k] = day.timeframe_weights[k] * reading
             if a == 0:
@@ -303,11 +304,11 @@ def _timeframe_columns(bars, held, t, day, carried, levels, technique, technique
                 out[4 + k] = reading if not math.isnan(price) else NAN
             if (t + 1) % n == 0 or t + 1 == day.n_bars:
                 _finish_bar(carried, a, k, day.spans)
-        out[12 + a] = s.weighted_mean(found, weights)
+        out[12 + a] = weighted_mean(found, weights)
     for k in range(N_TIMEFRAMES):
         out[8 + k] = _held_return(bars, held, t, 0, LAG_3 + k)
     found = carried.timeframe_trace[t, 0]
-    spread = s.dispersion(found)
+    spread = dispersion(found)
     out[15] = (
         min(max(1.0 - spread / day.confidence_spread, day.confidence_floor), 1.0) if not math.isnan(spread) else NAN
     )
@@ -328,7 +329,7 @@ def _timeframe_columns(bars, held, t, day, carried, levels, technique, technique
     out[19], out[20] = s.correlations(returns, t, day.window, day.redundant, day.enough, day.series_share)
     out[21] = _held_return(bars, held, t, 3, LAG_5) - _held_return(bars, held, t, 6, LAG_5)
     out[22] = _held_return(bars, held, t, 2, LAG_5) - _held_return(bars, held, t, 1, LAG_5)
-    out[23] = s.weighted_mean(technique_scores[0], technique)
+    out[23] = weighted_mean(technique_scores[0], technique)
     out[24] = _window_range(bars[:, 0], t, 15, day.enough)
 
 
@@ -381,16 +382,16 @@ def _verdict(price, day, carried, technique, technique_scores, row, t):
     parts = carried.score_trace[t]
     known = 0
     for i in range(N_SERIES):
-        parts[i] = s.weighted_mean(technique_scores[i], technique)
+        parts[i] = weighted_mean(technique_scores[i], technique)
         known += not math.isnan(price[i])
-    parts[9] = (1.0 - row[TIMEFRAME_AT + 20]) * s.weighted_mean(parts[:N_SERIES], day.weights)
-    total = s.weighted_mean(parts, day.weights)
+    parts[9] = (1.0 - row[TIMEFRAME_AT + 20]) * weighted_mean(parts[:N_SERIES], day.weights)
+    total = weighted_mean(parts, day.weights)
     if math.isnan(total) or math.isnan(price[0]):
         return NAN, 0.0, 0
     spoke = 0.0
     for i in range(N_COMPONENTS):
         spoke += 0.0 if math.isnan(parts[i]) else day.weights[i]
-    spread = s.dispersion(parts)
+    spread = dispersion(parts)
     agreement = day.confidence_floor if math.isnan(spread) else max(1.0 - spread, 0.0)
     steady = day.confidence_floor if math.isnan(row[TIMEFRAME_AT + 15]) else row[TIMEFRAME_AT + 15]
     share = day.steadiness_share

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from mr_platform.errors import UsageError
 from mr_platform.features.c1_triple_straddle.component import TripleStraddle
 from mr_platform.features.c1_triple_straddle.learning import learned_weights
-from mr_platform.features.c1_triple_straddle.scores import dispersion, weighted_mean
 from mr_platform.features.component import HEALTH, ComponentOutput, SessionStart
 from mr_platform.features.memory import DailyContext
 from mr_platform.features.series import CLOSE, LAGS, SERIES, SessionSeries
+from mr_platform.kernels.cpu.averages import dispersion, weighted_mean
 from mr_platform.parameters.objects import defaults
 from mr_platform.parameters.triple_straddle import TripleStraddleParameters
 

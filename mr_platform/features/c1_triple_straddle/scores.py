@@ -34,37 +34,6 @@ def order_score(first: float, second: float, third: float, weak: float) -> float
 
 
 @njit(cache=True, error_model="numpy")
-def weighted_mean(scores: Floats, weights: Floats) -> float:
-    """Mean of the finite scores under their weights renormalised; NaN when none is finite."""
-    total = 0.0
-    weight = 0.0
-    for i in range(scores.shape[0]):
-        if not math.isnan(scores[i]):
-            total += scores[i] * weights[i]
-            weight += weights[i]
-    return total / weight if weight > 0 else math.nan
-
-
-@njit(cache=True, error_model="numpy")
-def dispersion(scores: Floats) -> float:
-    """Population standard deviation of the finite scores; NaN with fewer than two."""
-    n = 0
-    total = 0.0
-    for i in range(scores.shape[0]):
-        if not math.isnan(scores[i]):
-            n += 1
-            total += scores[i]
-    if n < 2:
-        return math.nan
-    mean = total / n
-    square = 0.0
-    for i in range(scores.shape[0]):
-        if not math.isnan(scores[i]):
-            square += (scores[i] - mean) ** 2
-    return math.sqrt(square / n)
-
-
-@njit(cache=True, error_model="numpy")
 def ema_parts(price: float, ema: Floats, weak: float, parts: Floats) -> None:
     """Short, medium, long and trend score into ``parts`` [4]."""
     parts[0] = order_score(price, ema[0], ema[1], weak)

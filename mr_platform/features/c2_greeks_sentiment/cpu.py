@@ -42,6 +42,7 @@ from mr_platform.features.c2_greeks_sentiment.state import (
     Legs,
     Market,
 )
+from mr_platform.kernels.cpu.averages import dispersion, weighted_mean
 
 FIRST_AT, SECOND_AT, DTE_AT, SENTIMENT_AT = 0, 35, 60, 80
 NAN = math.nan
@@ -191,8 +192,8 @@ def _scores(z, t, day, carried, straddle):
                 weight += day.weights[g]
             straddle[a] += day.order_shares[order] * (total / weight)
     for g in range(N_GREEKS):
-        carried.greeks[t, g] = s.weighted_mean(z[:, g], day.straddle_weights)
-    carried.overall[t] = s.weighted_mean(straddle, day.straddle_weights)
+        carried.greeks[t, g] = weighted_mean(z[:, g], day.straddle_weights)
+    carried.overall[t] = weighted_mean(straddle, day.straddle_weights)
 
 
 @njit(cache=True, error_model="numpy")
@@ -305,7 +306,7 @@ def _verdict(now, straddle, t, day, carried):
     score = carried.overall[t]
     if math.isnan(score):
         return NAN, 0.0, 0
-    spread = s.dispersion(straddle)
+    spread = dispersion(straddle)
     agreement = day.agreement_floor if math.isnan(spread) else max(day.agreement_floor, 1.0 - spread)
     w = day.confidence_weights
     sure = w[0] * agreement
@@ -353,7 +354,7 @@ def _sentiment(straddle, market, t, day, carried, out):
     out[6] = mean if not math.isnan(score) else NAN
     out[7] = score - overall[t - 5] if t >= 5 else NAN
     out[8] = spread if not math.isnan(score) else NAN
-    out[9] = 1.0 - s.dispersion(straddle)
+    out[9] = 1.0 - dispersion(straddle)
     out[10] = _greek_agreement(carried.greeks[t], score, day)
     out[11] = math.log(carried.active[t, ACTIVE_VOLUME] / day.volume_median) if carried.active[t, 0] > 0 else NAN
     out[12] = math.log(carried.active[t, ACTIVE_OI] / day.oi_median) if carried.active[t, 1] > 0 else NAN

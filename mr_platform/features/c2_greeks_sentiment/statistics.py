@@ -25,37 +25,6 @@ def imbalance(calls: float, puts: float) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def weighted_mean(values: Floats, weights: Floats) -> float:
-    """Mean of the finite values under their weights renormalised; NaN when none is finite."""
-    total = 0.0
-    weight = 0.0
-    for i in range(values.shape[0]):
-        if not math.isnan(values[i]):
-            total += values[i] * weights[i]
-            weight += weights[i]
-    return total / weight if weight > 0 else math.nan
-
-
-@njit(cache=True, error_model="numpy")
-def dispersion(values: Floats) -> float:
-    """Population standard deviation of the finite values; NaN with fewer than two."""
-    n = 0
-    total = 0.0
-    for i in range(values.shape[0]):
-        if not math.isnan(values[i]):
-            n += 1
-            total += values[i]
-    if n < 2:
-        return math.nan
-    mean = total / n
-    square = 0.0
-    for i in range(values.shape[0]):
-        if not math.isnan(values[i]):
-            square += (values[i] - mean) ** 2
-    return math.sqrt(square / n)
-
-
-@njit(cache=True, error_model="numpy")
 def window(trace: Floats, t: int, n: int, enough: float) -> tuple[float, float]:
     """Mean and population standard deviation of the ``n`` bars ending at ``t``; NaN where too many lack."""
     known = 0

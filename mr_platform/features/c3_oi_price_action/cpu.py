@@ -11,7 +11,6 @@ import math
 import numpy as np
 from numba import njit
 
-from mr_platform.features.c1_triple_straddle.scores import dispersion, weighted_mean
 from mr_platform.features.c3_oi_price_action import pieces as p
 from mr_platform.features.c3_oi_price_action import swings
 from mr_platform.features.c3_oi_price_action.columns import change, cumulative, held_sums, pcr_parts
@@ -32,6 +31,7 @@ from mr_platform.features.c3_oi_price_action.state import (
     DayConstants,
     StrikeWindow,
 )
+from mr_platform.kernels.cpu.averages import dispersion, weighted_mean
 
 HIGH, LOW, CLOSE = 1, 2, 3
 FUTURE_OI = 5
