@@ -43,8 +43,13 @@ class Spool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.discard()
+
+    def discard(self) -> None:
+        """Let the rows go, and the file they were laid aside in: they are published, or never will be."""
         self._chunks = []
         if self._on_disk:
+            self._on_disk = False
             try:
                 self._finish()
             except OSError:

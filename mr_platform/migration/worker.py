@@ -147,6 +147,8 @@ class _Writer:
         published = self._ledger.lake.publish(
             RAW, entry.partition, spool, source=contract.profile, metadata=metadata, afresh=True
         )
+        # before the ledger says transferred: nobody comes back for what a killed process leaves behind after that
+        spool.discard()
         now = perf_counter()
         seconds, self._free_since = now - max(claimed.began, self._free_since), now
         moved = self._ledger.move(

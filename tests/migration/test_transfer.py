@@ -144,6 +144,20 @@ def test_rows_out_of_order_are_put_in_the_order_of_rowid(source, lake):
     assert raw(lake, DAYS[0])["_row"].to_pylist() == list(range(60))
 
 
+def test_nothing_lies_aside_once_the_ledger_says_transferred(source, lake):
+    # a process killed right after that record is followed by nobody who would clear up behind it
+    ledger = planned(source, lake)
+    aside: dict[str, set[bool]] = {}
+
+    def look(event: Progress) -> None:
+        aside.setdefault(event.step.state, set()).add(any(lake.root.rglob("*.arrow")))
+
+    limits = Limits(chunk=ChunkBounds(rows=25), memory_bytes=0)
+    transfer(source.settings, lake, ledger, limits=limits, now=NOW, progress=look)
+    assert aside["transferring"] == {True}
+    assert aside["transferred"] == {False}
+
+
 def test_what_is_moved_is_not_moved_again(source, lake):
     ledger = planned(source, lake)
     transfer(source.settings, lake, ledger, now=NOW)
