@@ -1,4 +1,4 @@
-"""Layer ``core``: the canonical chain, its quarantine, its quality report, and the memory across days.
+"""Layer ``core``: the canonical chain, its quarantine and its quality report.
 
 The contract and the accounting (raw = core + quarantine) are blocking checks of the asset itself, evaluated
 in its own step: nothing downstream starts on a partition that broke them.
@@ -23,7 +23,6 @@ from assets.checks import (
     core_checks,
 )
 from assets.materialise import Outcome, Output, as_of, station_assets
-from assets.parameters import ACTIVE_SET
 from assets.partitions import symbol_days
 from assets.pictures import quality_heat_map
 from mr_platform.environments import Environment
@@ -32,7 +31,6 @@ from mr_platform.lake.store import Lake
 
 RAW = dg.AssetKey(["raw", "option_chain"])
 CORE = dg.AssetKey(["core", "option_chain"])
-CONTEXT = dg.AssetKey(["core", "daily_context"])
 
 
 def freshness(environment: Environment) -> dg.FreshnessPolicy | None:
@@ -45,7 +43,7 @@ def freshness(environment: Environment) -> dg.FreshnessPolicy | None:
 
 
 def core_assets(environment: Environment) -> list[dg.AssetsDefinition]:
-    """``core/option_chain`` with quarantine and quality report, and ``core/daily_context``."""
+    """``core/option_chain`` with quarantine and quality report."""
     partitions = symbol_days(environment)
     chain = Output(
         "core/option_chain",
@@ -58,11 +56,6 @@ def core_assets(environment: Environment) -> list[dg.AssetsDefinition]:
         "core/quarantine", "Every raw row that core refused, with the rule that refused it.", deps=[RAW]
     )
     quality = Output("core/quality_report", "What validation found: counts by rule, coverage, score.", deps=[RAW])
-    context = Output(
-        "core/daily_context",
-        "What later days may know of this one: OHLC, closes, tails and sketches of the symbol-day.",
-        deps=[CORE, ACTIVE_SET],
-    )
     return [
         station_assets(
             "core_option_chain",
@@ -77,7 +70,6 @@ def core_assets(environment: Environment) -> list[dg.AssetsDefinition]:
             ],
             evaluate=_evaluate,
         ),
-        station_assets("core_daily_context", [context], _publish_context, partitions, in_date_order=True),
     ]
 
 
@@ -85,12 +77,6 @@ def _publish_core(context: dg.AssetExecutionContext, lake: Lake) -> Callable[[Pa
     from mr_platform import stations
 
     return functools.partial(stations.publish_core, lake, as_of=as_of(context))
-
-
-def _publish_context(context: dg.AssetExecutionContext, lake: Lake) -> Callable[[Partition], Any]:
-    from mr_platform import stations
-
-    return functools.partial(stations.publish_context, lake, as_of=as_of(context))
 
 
 def _evaluate(context: dg.AssetExecutionContext, lake: Lake, outcome: Outcome) -> Iterator[dg.AssetCheckResult]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.core import CONTEXT
+from assets.features import CONTEXT
 from assets.materialise import Output, station_assets
 from assets.parameters import ACTIVE_SET
 from assets.partitions import symbol_days

@@ -9,8 +9,7 @@ from typing import Any
 import dagster as dg
 
 from assets.checks import RULES, RULES_RULE, rule_check
-from assets.core import CONTEXT
-from assets.features import FEATURE_TABLES
+from assets.features import CONTEXT, FEATURE_TABLES
 from assets.materialise import Outcome, Output, as_of, station_assets
 from assets.parameters import ACTIVE_SET
 from assets.partitions import symbol_days

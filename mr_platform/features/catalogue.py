@@ -63,7 +63,16 @@ class ComponentEntry:
         return tuple(spec.name for spec in self.features)
 
 
-_COMPONENTS = (("c1_triple_straddle", "TripleStraddle", "the ATM, ITM1 and OTM1 straddles"),)
+_COMPONENTS = (
+    ("c1_triple_straddle", "TripleStraddle", "the ATM, ITM1 and OTM1 straddles"),
+    ("c2_greeks_sentiment", "GreeksSentiment", "the Greeks of traded and held options"),
+    ("c3_oi_price_action", "OIPriceAction", "open interest, volume and price around the money"),
+    ("c4_iv_skew", "IVSkew", "the implied-volatility smile and its term structure"),
+    ("c5_atr_ema_cpr", "AtrEmaCpr", "range, trend and pivots of straddle and underlying"),
+    ("c6_correlation", "Correlation", "how thirty series of the chain move together"),
+    ("c7_support_resistance", "SupportResistance", "levels of underlying and straddle, and breakouts"),
+    ("c8_master_integration", "MasterIntegration", "what the seven components say together"),
+)
 """Room below ``mr_platform.features``, class and subject of each component, by number."""
 
 

@@ -13,7 +13,7 @@ from mr_platform.errors import UsageError
 from mr_platform.features.c1_triple_straddle.component import SessionState
 from mr_platform.features.implied import atm_implied_volatility
 from mr_platform.features.memory import MOST_DAILY_BARS, DailyBars, DailyContext, latest_before
-from mr_platform.features.running import all_components, run_components
+from mr_platform.features.running import Run, all_components, run_components
 from mr_platform.features.series import CLOSE, HIGH, LAGS, LOW, SessionSeries
 from mr_platform.market.chain import OptionChainDay
 from mr_platform.parameters.common import DailyContextParameters
@@ -35,12 +35,15 @@ def daily_context(
     previous: DailyContext | None = None,
     daily_bars: pa.Table | None = None,
     parameters: ParameterSet | None = None,
+    *,
+    ran: Run | None = None,
 ) -> DailyContext:
-    """The context of a whole session.
+    """The context of a session: of the chain's minutes.
 
     ``previous`` is the context of the latest earlier session, at most ten calendar days back (``latest_before``);
     recursions run on from it, and start afresh without it. ``daily_bars`` is core/daily_bars of the same symbol; bars
-    of the session itself and later ones are left out; ``parameters``: the declared defaults without them. A session
+    of the session itself and later ones are left out; ``parameters``: the declared defaults without them; ``ran``: all
+    components as they ran over this chain, so that they need not run again. A session
     without a price hands on what it was given: the levels, sums and recursions of the session before it.
     UsageError for a chain cut before its first bar.
     """
@@ -53,8 +56,8 @@ def daily_context(
         )
     n = chain.minutes.size
     settings = build(DailyContextParameters, parameters or declared_set())
-    components = all_components(parameters=parameters)
-    ran = run_components(components, chain, previous=previous, parameters=parameters)
+    if ran is None:
+        ran = run_components(all_components(parameters=parameters), chain, previous=previous, parameters=parameters)
     series = ran.inputs
     known = np.flatnonzero(series.dte >= 0)
     dte = int(series.dte[known[0]]) if known.size else -1

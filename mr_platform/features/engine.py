@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from mr_platform.errors import DataError, UsageError
 from mr_platform.features import tables
 from mr_platform.features.catalogue import component as entry_of
+from mr_platform.features.catalogue import components as known
 from mr_platform.features.component import ComponentOutput, SessionStart
 from mr_platform.features.inputs import InputStream, SessionInputs
 from mr_platform.features.memory import DailyContext
-from mr_platform.features.running import CHAIN_READ, passes_of, with_what_they_read
+from mr_platform.features.running import CHAIN_READ, Run, passes_of, with_what_they_read
 from mr_platform.kernels.engine import engine as kernels_of
 from mr_platform.market.book import ChainBook
 from mr_platform.market.chain import OptionChainDay
@@ -89,7 +90,7 @@ def compute_features(
     symbol: str | None = None,
     previous: DailyContext | None = None,
     history: Sequence[DailyContext] = (),
-    components: Sequence[str] = ("c1",),
+    components: Sequence[str] | None = None,
     engine: str = "auto",
     until: int | None = None,
     peer: NDArray[np.float64] | None = None,
@@ -98,7 +99,8 @@ def compute_features(
     """Features of every minute of a session from its core/option_chain rows, in any order.
 
     ``previous`` context of the latest earlier session at most ten calendar days back, ``history`` contexts of earlier
-    sessions, newest last, in place of the sessions that ``previous`` remembers. ``until`` is a minute of the day: only
+    sessions, newest last, in place of the sessions that ``previous`` remembers. ``components`` by key, all by default.
+    ``until`` is a minute of the day: only
     bars that start at or before it are read, and the frame ends there. ``peer`` [bars of the session] closes of the
     other symbol's underlying; ``parameters`` the declared defaults without them. UsageError for an unknown component or
     engine, DataError for a context that is not earlier.
@@ -130,7 +132,7 @@ class FeatureStream:
         symbol: str | None = None,
         previous: DailyContext | None = None,
         history: Sequence[DailyContext] = (),
-        components: Sequence[str] = ("c1",),
+        components: Sequence[str] | None = None,
         engine: str = "auto",
         parameters: ParameterSet | None = None,
         roomy: bool = True,
@@ -147,10 +149,12 @@ class FeatureStream:
         self.session = session
         self._previous = previous
         self._history = tuple(history)
-        self._wanted = tuple(components)
-        self._components = with_what_they_read(components, engine, parameters)
+        self._wanted = tuple(components or (entry.key for entry in known()))
+        self._components = with_what_they_read(self._wanted, engine, parameters)
         self._states: dict[str, Any] = {}
         self._done = 0
+        self._chain: OptionChainDay | None = None
+        self._series: SessionInputs | None = None
         self._book = ChainBook(session, symbol=symbol, roomy=roomy, **CHAIN_READ)
         self._outputs = {
             key: ComponentOutput.empty(session.n_bars, len(one.features)) for key, one in self._components.items()
@@ -178,11 +182,12 @@ class FeatureStream:
                 remedy=f"the session opens at {self.session.open:%H:%M}",
             )
         chain, moved = self._book.take(rows)
-        series = self._inputs.advance(chain, stop, peer=peer, afresh=moved)
+        self._chain = chain
+        self._series = series = self._inputs.advance(chain, stop, peer=peer, afresh=moved)
         start, self._done = self._done, stop
         if not self._states and (series.dte >= 0).any():
             # the session begins with its first rows: what is learned depends on the days to expiry they show
-            self._states = {key: one.begin(self._start(chain, series)) for key, one in self._components.items()}
+            self._states = self._begin(chain, series)
             first = 0
         else:
             first = start
@@ -197,14 +202,30 @@ class FeatureStream:
             first_bar=start,
         )
 
-    def _start(self, chain: OptionChainDay, series: SessionInputs) -> SessionStart:
+    def so_far(self) -> tuple[OptionChainDay, Run]:
+        """The chain of the minutes computed so far, and the components run over them. UsageError before any push."""
+        if self._chain is None or self._series is None:
+            raise UsageError(
+                rule="a session is looked back upon after its first push",
+                value="no push",
+                place=f"features of {self.session.trade_date}",
+                remedy="push its rows first",
+            )
+        chain = self._chain.until(int(self.session.bar_minutes[self._done - 1]))
+        outputs = {key: out.part(0, self._done) for key, out in self._outputs.items()}
+        states = self._states or self._begin(chain, self._series)
+        return chain, Run(self._components, self._series.until(self._done), outputs, states)
+
+    def _begin(self, chain: OptionChainDay, series: SessionInputs) -> dict[str, Any]:
         """What was known before the first bar: days to the nearest expiry come from the first minute with rows."""
-        return SessionStart(
+        known = series.dte[series.dte >= 0]
+        start = SessionStart(
             trade_date=self.session.trade_date,
             n_bars=self.session.n_bars,
-            dte=int(series.dte[series.dte >= 0][0]),
+            dte=int(known[0]) if known.size else -1,
             underlying=chain.underlying,
             previous=self._previous,
             history=self._history,
             symbol=chain.symbol,
         )
+        return {key: one.begin(start) for key, one in self._components.items()}

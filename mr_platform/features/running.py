@@ -106,7 +106,7 @@ def passes_of(components: Components) -> frozenset[str]:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Components run over a session: its inputs, and each one's output and state; no state before the first row."""
+    """Components run over the first minutes of a session: its inputs, and each one's output and state."""
 
     components: Components
     inputs: SessionInputs

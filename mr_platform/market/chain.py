@@ -305,6 +305,25 @@ def _repeated(table: pa.Table, names: tuple[str, ...], decisive: str, rows: Rows
     return out
 
 
+CLOSE_COLUMNS = ("ts", "expiry", "strike", "spot", "future_close")
+"""Columns of core/option_chain that ``underlying_closes`` reads."""
+
+
+def underlying_closes(table: pa.Table, session: Session) -> Floats:
+    """Close of each bar of the session of a core table's underlying [M], NaN where not known.
+
+    The listed future's or the spot's, as the table's profile has it; all NaN where only forwards stand for it.
+    """
+    kind = _underlying(table)
+    if kind == "forward":
+        return np.full(session.n_bars, np.nan)
+    name = "spot" if kind == "spot" else "future_close"
+    rows = Rows.of(table, session, f"core/option_chain {session.trade_date}")
+    bar_of_minute = np.full(1440, -1, np.int64)
+    bar_of_minute[session.bar_minutes] = np.arange(session.n_bars)
+    return _repeated(table, (name,), name, rows, bar_of_minute[rows.minutes], session.n_bars)[0, :, 0]
+
+
 def symbol_of(table: pa.Table, place: str) -> str:
     if found := (table.schema.metadata or {}).get(b"symbol"):
         return str(found.decode())

@@ -16,7 +16,8 @@ class Instrument:
     """An underlying with listed options.
 
     ``strike_step`` points between neighbouring strikes near the money; ``tick_size`` rupees;
-    ``lots`` (first expiry, units of the underlying per contract) in order; ``typical_iv`` decimal per year.
+    ``lots`` (first expiry, units of the underlying per contract) in order; ``typical_iv`` decimal per year;
+    ``peer`` the symbol it is compared with, "" for none.
     """
 
     symbol: str
@@ -25,6 +26,7 @@ class Instrument:
     typical_iv: float
     lots: tuple[tuple[date, int], ...]
     aliases: tuple[str, ...]
+    peer: str = ""
 
     def lot_size(self, trade_date: date, expiry: date) -> int:
         """Units of the underlying in one contract of ``expiry`` on ``trade_date``.
@@ -61,6 +63,7 @@ def _table() -> dict[str, Instrument]:
             typical_iv=float(entry["typical_iv"]),
             lots=tuple((lot["from_expiry"], int(lot["units"])) for lot in entry["lots"]),
             aliases=tuple(entry.get("aliases", ())),
+            peer=str(entry.get("peer", "")),
         )
     return table
 

@@ -7,7 +7,7 @@ assets call nothing else, so a backfill, an intraday run and a person at a termi
 from mr_platform.stations.answers import quality, quality_picture, regime_picture, unified_answer
 from mr_platform.stations.certificate import certify_migration, check_certificate
 from mr_platform.stations.chain import ingest_files, known_core, publish_core, take_up_landed
-from mr_platform.stations.features import compute_features, publish_context, publish_features
+from mr_platform.stations.features import compute_features, publish_features
 from mr_platform.stations.market import simulate, simulate_on_index
 from mr_platform.stations.migration import (
     compare_with_source,
@@ -48,7 +48,6 @@ __all__ = [
     "migration_status",
     "plan_migration",
     "plan_row",
-    "publish_context",
     "publish_core",
     "publish_features",
     "publish_labels",

@@ -7,18 +7,21 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
-from mr_platform.market.sessions import nse_calendar
+from mr_platform.market.instruments import instrument
+from mr_platform.market.sessions import Session, nse_calendar
 from mr_platform.parameters.common import DailyContextParameters
 from mr_platform.stations.chain import known_core
 from mr_platform.stations.parameters import active_set, stamp
 from mr_platform.stations.report import StationReport, last_closed_minute, publish, timed
 
 if TYPE_CHECKING:
-    from mr_platform.features.engine import FeatureFrame
+    from mr_platform.features.engine import FeatureFrame, FeatureStream
     from mr_platform.features.memory import DailyContext
 
 CORE = "core/option_chain"
@@ -27,38 +30,6 @@ DAILY_BARS = "core/daily_bars"
 
 # Published feature rows stand for finished bars of this many minutes, the cadence of labels and regimes.
 PUBLISHED_EVERY = 5
-
-
-def publish_context(lake: Lake, partition: Partition, *, as_of: datetime | None = None) -> StationReport:
-    """core/daily_context of a symbol-day, from its core and the context of the session before it."""
-    from mr_platform.features.catalogue import components
-    from mr_platform.features.context import daily_context
-    from mr_platform.features.running import CHAIN_READ, CORE_COLUMNS, settings_of
-    from mr_platform.market.chain import OptionChainDay
-
-    with timed("context", partition) as timer:
-        session = nse_calendar().session(partition.trade_date)
-        core = lake.read(CORE, partition, columns=CORE_COLUMNS)
-        chain = OptionChainDay.from_core(core, session, symbol=partition.symbol, **CHAIN_READ)
-        if as_of is not None:
-            chain = chain.until(last_closed_minute(session, as_of))
-        previous = previous_context(lake, partition)
-        steering = stamp(lake, DailyContextParameters, *(settings_of(entry.key) for entry in components()))
-        context = daily_context(chain, previous, daily_bars(lake, partition), active_set(lake))
-        return publish(
-            lake,
-            CONTEXT,
-            partition,
-            context.to_table(),
-            timer,
-            metadata=steering,
-            details={
-                "dte": context.dte,
-                "underlying": context.underlying,
-                "priced_bars": context.priced_bars,
-                "continues": _continues(lake, partition, previous, steering),
-            },
-        )
 
 
 def _continues(lake: Lake, partition: Partition, previous: DailyContext | None, steering: Mapping[str, str]) -> str:
@@ -80,62 +51,96 @@ def compute_features(
 ) -> FeatureFrame:
     """Features of a symbol-day, afresh from core and the context of the session before; nothing is published.
 
-    ``until`` minute of the day: as if the clock had stopped when that bar closed.
+    ``components`` all by default; ``until`` minute of the day: as if the clock had stopped when that bar closed.
     """
-    from mr_platform.features import engine as features
-    from mr_platform.features.catalogue import components as known
+    before = previous_context(lake, partition)
+    return _computed(lake, partition, before, components=components, engine=engine, until=until)[1]
+
+
+def _computed(
+    lake: Lake,
+    partition: Partition,
+    previous: DailyContext | None,
+    *,
+    components: Sequence[str] | None = None,
+    engine: str = "auto",
+    until: int | None = None,
+) -> tuple[FeatureStream, FeatureFrame]:
+    from mr_platform.features.engine import FeatureStream
     from mr_platform.features.running import CORE_COLUMNS
 
     session = nse_calendar().session(partition.trade_date)
-    return features.compute_features(
-        known_core(lake, partition, until=until, columns=CORE_COLUMNS),
+    stream = FeatureStream(
         session,
         symbol=partition.symbol,
-        previous=previous_context(lake, partition),
-        components=components or tuple(entry.key for entry in known()),
+        previous=previous,
+        components=components,
         engine=engine,
-        until=until,
         parameters=active_set(lake),
+        roomy=False,
     )
+    rows = known_core(lake, partition, until=until, columns=CORE_COLUMNS)
+    last = int(session.bar_minutes[-1]) if until is None else until
+    return stream, stream.push(rows, until=last, peer=_peer_closes(lake, partition, session, until))
+
+
+def _peer_closes(lake: Lake, partition: Partition, session: Session, until: int | None) -> NDArray[np.float64] | None:
+    """Closes [bars] of the underlying that the symbol is compared with; None where the lake does not have them."""
+    from mr_platform.market.chain import CLOSE_COLUMNS, underlying_closes
+
+    symbol = instrument(partition.symbol).peer
+    peer = Partition(symbol, partition.trade_date)
+    if not symbol or lake.describe(CORE, peer) is None:
+        return None
+    return underlying_closes(known_core(lake, peer, until=until, columns=CLOSE_COLUMNS), session)
 
 
 def publish_features(
-    lake: Lake,
-    partition: Partition,
-    *,
-    components: Sequence[str] | None = None,
-    as_of: datetime | None = None,
-    engine: str = "auto",
+    lake: Lake, partition: Partition, *, as_of: datetime | None = None, engine: str = "auto"
 ) -> StationReport:
-    """The tables of the components (all by default) in one pass: a row for each finished five-minute bar.
+    """The tables of all components, a row for each finished five-minute bar, and core/daily_context, in one pass.
 
-    The report is of the last table; ``changed`` says whether any of them changed.
+    The context, from which the next session goes on, is published last. The report is of the last component's table;
+    ``changed`` says whether any of the tables changed.
     """
-    from mr_platform.features.catalogue import component as entry_of
-    from mr_platform.features.catalogue import components as known
-    from mr_platform.features.running import steering_of
+    from mr_platform.features.catalogue import components
+    from mr_platform.features.context import daily_context
+    from mr_platform.features.running import settings_of, steering_of
 
-    chosen = tuple(components or (entry.key for entry in known()))
     with timed("features", partition) as timer:
         session = nse_calendar().session(partition.trade_date)
         until = None if as_of is None else last_closed_minute(session, as_of)
-        frame = compute_features(lake, partition, components=chosen, engine=engine, until=until)
+        previous = previous_context(lake, partition)
+        stream, frame = _computed(lake, partition, previous, engine=engine, until=until)
+        details = {"features": len(frame.names), "engine": engine}
         reports = []
-        for key in chosen:
-            rows = frame.lake_table(key, every=PUBLISHED_EVERY)
+        for entry in components():
+            rows = frame.lake_table(entry.key, every=PUBLISHED_EVERY)
             metadata = {k.decode(): v.decode() for k, v in (rows.schema.metadata or {}).items()}
+            steering = stamp(lake, *steering_of(entry.key))
             reports.append(
                 publish(
                     lake,
-                    entry_of(key).table,
+                    entry.table,
                     partition,
                     rows.replace_schema_metadata(None),
                     timer,
-                    metadata=metadata | stamp(lake, *steering_of(key)),
-                    details={"features": len(frame.names), "engine": engine},
+                    metadata=metadata | steering,
+                    details=details,
                 )
             )
-        return replace(reports[-1], changed=any(report.changed for report in reports))
+        chain, ran = stream.so_far()
+        context = daily_context(chain, previous, daily_bars(lake, partition), active_set(lake), ran=ran)
+        steering = stamp(lake, DailyContextParameters, *(settings_of(entry.key) for entry in components()))
+        told = {
+            "dte": context.dte,
+            "underlying": context.underlying,
+            "priced_bars": context.priced_bars,
+            "continues": _continues(lake, partition, previous, steering),
+        }
+        left = publish(lake, CONTEXT, partition, context.to_table(), timer, metadata=steering, details=told)
+        changed = left.changed or any(report.changed for report in reports)
+        return replace(reports[-1], changed=changed, details=details | told)
 
 
 def previous_context(lake: Lake, partition: Partition) -> DailyContext | None:

@@ -183,7 +183,7 @@ def correlation(x: Floats, y: Floats, share: float) -> float:
 def _change(values: Floats, bars: int) -> Floats:
     """Difference to the value ``bars`` minutes ago."""
     out = np.full(values.size, np.nan)
-    out[bars:] = values[bars:] - values[: values.size - bars]
+    out[bars:] = values[bars:] - values[: max(values.size - bars, 0)]
     return out
 
 

@@ -9,13 +9,13 @@ from mr_platform.parameters.declaration import live, planned
 
 # Components
 TRIPLE_STRADDLE = live("features/c1_triple_straddle")
-GREEKS_SENTIMENT = planned("features/c2_greeks_sentiment")
-OI_PRICE_ACTION = planned("features/c3_oi_price_action")
-IV_SKEW = planned("features/c4_iv_skew")
-ATR_EMA_CPR = planned("features/c5_atr_ema_cpr")
-CORRELATION = planned("features/c6_correlation")
-SUPPORT_RESISTANCE = planned("features/c7_support_resistance")
-MASTER_INTEGRATION = planned("features/c8_master_integration")
+GREEKS_SENTIMENT = live("features/c2_greeks_sentiment")
+OI_PRICE_ACTION = live("features/c3_oi_price_action")
+IV_SKEW = live("features/c4_iv_skew")
+ATR_EMA_CPR = live("features/c5_atr_ema_cpr")
+CORRELATION = live("features/c6_correlation")
+SUPPORT_RESISTANCE = live("features/c7_support_resistance")
+MASTER_INTEGRATION = live("features/c8_master_integration")
 
 # The workbook's own 18 regimes, and what keeps them from flickering
 WORKBOOK_REGIMES = live("regimes/master_regime_analysis")
