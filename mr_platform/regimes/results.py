@@ -8,30 +8,36 @@ hands its own measurement in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from mr_platform.errors import UsageError
-from mr_platform.parameters.regimes import RegimeParameters
-from mr_platform.regimes.inputs import ComponentScores, Floats, ModelAnswer, Times
-from mr_platform.regimes.rules import Classification, agreement_of, classify, direction_of
+from mr_platform.parameters.regimes import COMPONENTS, RegimeParameters
+from mr_platform.regimes.inputs import ComponentScores, Floats, Ints, ModelAnswer, Times
+from mr_platform.regimes.rules import Classification, agreement_of, classify, direction_of, score_matrix
 from mr_platform.regimes.state import MarketState
 from mr_platform.regimes.tactical import Stance, choose_tactical, classify_workbook
 from mr_platform.regimes.weights import identify, weights_for
 from schemas.tables import COMPONENT_ANALYSIS_RESULTS, IST_TIMESTAMP, MASTER_REGIME_ANALYSIS, REGIMES
 
+Weighting = Callable[[Times, Times, Ints], Floats]
+"""Weights [n, 7] of C1..C7 from event_ts, known_ts and days to expiry of the rows."""
+
 
 @dataclass(frozen=True)
 class RegimeTables:
-    """The two result tables, and the rule classification and direction behind them."""
+    """The two result tables, and behind them the rule classification, the direction and the days to expiry of each row
+    (-1 where unknown).
+    """
 
     components: pa.Table
     master: pa.Table
     rules: Classification
     direction: Floats
+    dte: Ints
 
 
 def analyse(
@@ -39,6 +45,7 @@ def analyse(
     components: Sequence[ComponentScores],
     parameters: RegimeParameters,
     *,
+    weights: Weighting | None = None,
     model: ModelAnswer | None = None,
     market: MarketState | None = None,
     processing_time_ms: Mapping[int, float] | None = None,
@@ -46,14 +53,17 @@ def analyse(
     """Build component_analysis_results and master_regime_analysis.
 
     Rows: every moment at which a component has a row, known when the last of its components is. The days to
-    expiry that choose the weights are those of the first component that knows them.
+    expiry that choose the weights are those of the first component that knows them. ``weights`` of C1..C7 in place of
+    the start weights. C8 is the seven together: what it predicts is their rule answer under the start weights, as in
+    its own features, and it has no weight beside theirs.
     ``market`` feeds the workbook's and the tactical regimes. The master answer is the model's where it is
     confident (gate) and fit, the rules' where there is no model, else no signal with the reason; the rule
     answer always stands beside it. ``processing_time_ms`` by component: see the module's docstring.
     """
-    if not components or len({c.component for c in components}) != len(components):
+    single = [c for c in components if c.component in COMPONENTS]
+    if not single or len({c.component for c in components}) != len(components):
         raise UsageError(
-            rule="each component gives its scores once, at least one does",
+            rule="each component gives its scores once, at least one of C1..C7 does",
             value=[c.component for c in components],
             place=f"regimes of {symbol}",
             remedy="publish features first",
@@ -66,26 +76,35 @@ def analyse(
         rows = np.searchsorted(event_ts, c.event_ts)
         known[rows] = np.maximum(known[rows], c.known_ts)
         dte[rows] = np.where(dte[rows] < 0, c.dte, dte[rows])
-    scores = {c.component: _align(event_ts, c.event_ts, c.score) for c in components}
-    weights = weights_for(dte, parameters.weights)
-    rules = classify(scores, weights, parameters.rules)
-    direction = direction_of(scores, weights)
-    present = np.column_stack([np.isfinite(series) for series in scores.values()])
-    used = weights[:, [c - 1 for c in scores]]
-    total = np.where(present, used, 0.0).sum(axis=1)
+    scores = {c.component: _align(event_ts, c.event_ts, c.score) for c in single}
+    start = weights_for(dte, parameters.weights)
+    used = start if weights is None else weights(event_ts, known, dte)
+    rules = classify(scores, used, parameters.rules)
+    direction = direction_of(scores, used)
+    shares = _shares(scores, used)
     times = processing_time_ms or {}
     parts = []
-    for at, c in enumerate(components):
+    for c in components:
         rows = np.searchsorted(event_ts, c.event_ts)
-        weight = np.where(present[rows, at], used[rows, at] / np.where(total > 0, total, 1.0)[rows], np.nan)
-        own = classify({c.component: c.score}, weights[rows], parameters.rules)
+        if c.component in COMPONENTS:
+            own = classify({c.component: c.score}, start[rows], parameters.rules).regime
+        else:
+            own = classify(scores, start, parameters.rules).regime[rows]
+        weight = shares[rows, c.component - 1] if c.component in COMPONENTS else np.full(rows.size, np.nan)
         parts.append(_component_table(symbol, c, known[rows], own, weight, times.get(c.component)))
     master = _master_table(symbol, event_ts, known, rules, direction, agreement_of(scores), parameters, model, market)
     spent = pa.array([sum(times.values()) if times else None] * n, pa.float64())
     at = master.schema.get_field_index("processing_time_total_ms")
     master = master.set_column(at, master.schema.field(at), spent)
     order = [("event_ts", "ascending"), ("component_id", "ascending")]
-    return RegimeTables(pa.concat_tables(parts).sort_by(order).combine_chunks(), master, rules, direction)
+    return RegimeTables(pa.concat_tables(parts).sort_by(order).combine_chunks(), master, rules, direction, dte)
+
+
+def _shares(scores: Mapping[int, Floats], weights: Floats) -> Floats:
+    """Weights [n, 7] of the components present over their sum; NaN for those that are not."""
+    present = np.isfinite(score_matrix(scores))
+    total = np.where(present, weights, 0.0).sum(axis=1, keepdims=True)
+    return np.where(present, weights / np.where(total > 0, total, 1.0), np.nan)
 
 
 def _align(grid: Times, event_ts: Times, values: Floats) -> Floats:
@@ -99,7 +118,7 @@ def _align(grid: Times, event_ts: Times, values: Floats) -> Floats:
 
 
 def _component_table(
-    symbol: str, c: ComponentScores, known: Times, own: Classification, weight: Floats, spent: float | None
+    symbol: str, c: ComponentScores, known: Times, own: Ints, weight: Floats, spent: float | None
 ) -> pa.Table:
     n = c.event_ts.size
     return pa.Table.from_pydict(
@@ -109,7 +128,7 @@ def _component_table(
             "symbol": [symbol] * n,
             "event_ts": _stamps(c.event_ts),
             "known_ts": _stamps(known),
-            "regime_prediction": [REGIMES[r] if r >= 0 else None for r in own.regime],
+            "regime_prediction": [REGIMES[r] if r >= 0 else None for r in own],
             "score": _nullable(c.score),
             "confidence_score": _nullable(c.confidence),
             "processing_time_ms": pa.array([spent] * n, pa.float64()),

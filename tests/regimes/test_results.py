@@ -239,3 +239,26 @@ def test_wrong_inputs_are_refused_by_name():
 def test_instants_are_utc():
     column = feature_table()["event_ts"]
     assert instants(column)[1] == START
+
+
+def test_the_eighth_component_answers_for_the_seven_and_has_no_weight_beside_theirs():
+    values = {c: [0.1 * c, -0.1 * c] for c in range(1, 8)}
+    seven = [scores(c, row) for c, row in values.items()]
+    start = np.array(PARAMETERS.weights.by_dte["0-7"])
+    rule = classify({c: np.array(row) for c, row in values.items()}, start, PARAMETERS.rules)
+    found = analyse("NIFTY", [*seven, scores(8, [0.4, -0.3])], PARAMETERS)
+    rows = [row for row in found.components.to_pylist() if row["component_id"] == 8]
+    assert [row["regime_prediction"] for row in rows] == [REGIMES[at] for at in rule.regime]
+    assert [row["score"] for row in rows] == [0.4, -0.3]
+    assert [row["weight_factor"] for row in rows] == [None, None]
+    # the seven share the whole weight, with or without C8 beside them
+    alone = analyse("NIFTY", seven, PARAMETERS)
+    assert found.master.equals(alone.master)
+    assert found.components.num_rows == 16
+    shares = [row["weight_factor"] for row in found.components.to_pylist()[:7]]
+    assert shares == pytest.approx([0.20, 0.10, 0.15, 0.15, 0.15, 0.10, 0.15])
+
+
+def test_the_eighth_component_alone_is_no_evidence():
+    with pytest.raises(UsageError, match="C1..C7"):
+        analyse("NIFTY", [scores(8, [0.4])], PARAMETERS)
