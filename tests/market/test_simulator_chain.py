@@ -255,12 +255,12 @@ def _volume_by_minute(day: SymbolDay) -> np.ndarray:
     [
         ("NIFTY", date(2024, 7, 2), ["2024-07-04 CW", "2024-07-11 NW", "2024-07-25 CM"]),
         ("BANKNIFTY", date(2024, 7, 11), ["2024-07-16 CW", "2024-07-24 NW", "2024-07-31 CM"]),  # the 17th is a holiday
-        ("NIFTY", date(2024, 7, 25), ["2024-07-25 CM", "2024-08-01 NW"]),
-        ("BANKNIFTY", date(2024, 11, 12), ["2024-11-13 CW", "2024-11-27 CM"]),
-        ("BANKNIFTY", date(2024, 11, 14), ["2024-11-27 CM", "2024-12-24 NM"]),  # weeklies ended; Christmas
-        ("NIFTY", date(2025, 8, 28), ["2025-08-28 CM", "2025-09-02 NW"]),
+        ("NIFTY", date(2024, 7, 25), ["2024-07-25 CM", "2024-08-01 NW", "2024-08-29 NM"]),
+        ("BANKNIFTY", date(2024, 11, 12), ["2024-11-13 CW", "2024-11-27 CM", "2024-12-24 NM"]),
+        ("BANKNIFTY", date(2024, 11, 14), ["2024-11-27 CM", "2024-12-24 NM", "2025-01-30 NM"]),  # weeklies ended; Christmas
+        ("NIFTY", date(2025, 8, 28), ["2025-08-28 CM", "2025-09-02 NW", "2025-09-30 NM"]),
         ("NIFTY", date(2025, 9, 3), ["2025-09-09 CW", "2025-09-16 NW", "2025-09-30 CM"]),
-        ("BANKNIFTY", date(2024, 2, 27), ["2024-02-29 CM", "2024-03-06 NW"]),
+        ("BANKNIFTY", date(2024, 2, 27), ["2024-02-29 CM", "2024-03-06 NW", "2024-03-27 NM"]),
     ],
 )
 def test_listed_expiries_follow_the_exchange_s_dated_rules(

@@ -29,10 +29,10 @@ class Contract:
 def listed_contracts(
     day: date, weekly: Sequence[ExpiryRule], monthly: Sequence[ExpiryRule], calendar: SessionCalendar
 ) -> tuple[Contract, ...]:
-    """The two or three expiries of the chain on ``day``, nearest first.
+    """The three expiries of the chain on ``day``, nearest first.
 
-    The two nearest expiries, and the current month's where it is not among them; where both nearest are
-    monthly there are only these two.
+    The two nearest, and the nearest monthly one beyond them, which the exchange has listed for months: without it
+    a term structure would have no far end in every week whose next expiry is the month's.
     """
     months = monthly_expiries(day, monthly, calendar)
     if not months:
@@ -44,7 +44,7 @@ def listed_contracts(
         )
     weeks = weekly_expiries(day, weekly, months, calendar)
     dates = sorted(set(weeks) | set(months))
-    chosen = sorted({*dates[:2], months[0]})
+    chosen = [*dates[:2], *[month for month in months if month > dates[:2][-1]][:1]]
     contracts = []
     for rank, expiry in enumerate(chosen):
         if expiry in months:
