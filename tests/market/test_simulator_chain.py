@@ -257,7 +257,7 @@ def _volume_by_minute(day: SymbolDay) -> np.ndarray:
         ("BANKNIFTY", date(2024, 7, 11), ["2024-07-16 CW", "2024-07-24 NW", "2024-07-31 CM"]),  # the 17th is a holiday
         ("NIFTY", date(2024, 7, 25), ["2024-07-25 CM", "2024-08-01 NW", "2024-08-29 NM"]),
         ("BANKNIFTY", date(2024, 11, 12), ["2024-11-13 CW", "2024-11-27 CM", "2024-12-24 NM"]),
-        ("BANKNIFTY", date(2024, 11, 14), ["2024-11-27 CM", "2024-12-24 NM", "2025-01-30 NM"]),  # weeklies ended; Christmas
+        ("BANKNIFTY", date(2024, 11, 14), ["2024-11-27 CM", "2024-12-24 NM", "2025-01-30 NM"]),  # Christmas
         ("NIFTY", date(2025, 8, 28), ["2025-08-28 CM", "2025-09-02 NW", "2025-09-30 NM"]),
         ("NIFTY", date(2025, 9, 3), ["2025-09-09 CW", "2025-09-16 NW", "2025-09-30 CM"]),
         ("BANKNIFTY", date(2024, 2, 27), ["2024-02-29 CM", "2024-03-06 NW", "2024-03-27 NM"]),
