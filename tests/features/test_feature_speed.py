@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+import subprocess
+import sys
+from pathlib import Path
 
-from mr_platform.features import benchmark, series
-from mr_platform.features.c1_triple_straddle import cpu
-from mr_platform.features.engine import compute_features
-from mr_platform.features.warmup import compile_kernels
+from mr_platform.features import warmup
+from mr_platform.features.catalogue import components
 
-if TYPE_CHECKING:
-    from tests.features.conftest import Market
-
-
-def test_the_warm_up_compiles_the_very_signatures_that_features_use(market: Market) -> None:
-    compile_kernels()
-    compute_features(market.cores[1], market.sessions[1], previous=market.contexts[0], until=600)
-    assert len(cpu.run.signatures) == 1
-    assert len(series.gather.signatures) == 1
+ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_pandas_twin_gives_the_same_numbers_and_takes_longer() -> None:
-    (row,) = benchmark.run()
-    assert row.name == "c1" and row.ratio > 1.0
+def test_after_the_warm_up_neither_a_station_nor_a_tick_compiles_a_kernel(tmp_path: Path) -> None:
+    """In a process of its own: what other tests have compiled would hide what the warm-up leaves out."""
+    command = [sys.executable, "-m", "tests.features.after_warmup", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["new"] == {}
+    assert told["kernels"] > 50
+
+
+def test_the_two_halves_of_the_warm_up_are_all_components() -> None:
+    assert sorted(key for half in warmup.HALVES for key in half) == [entry.key for entry in components()]
