@@ -15,6 +15,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
 
 from assets.checks import EXPECTATIONS as SUITE
+from assets.features import CONTEXT
 from assets.materialise import OWNERS, PICTURES_UP_TO, Outcome, partitions_of, refusal, run_station
 from assets.metadata import inline_png, plain, table_metadata
 from assets.partitions import symbol_days
@@ -55,7 +56,9 @@ def migration_assets(environment: Environment) -> list[dg.AssetsDefinition]:
 
 def migrate_job() -> AssetJob:
     """Any set of symbol-days from HeavyDB to core: what an operator backfills month by month."""
-    day = dg.AssetSelection.assets(MIGRATED) | dg.AssetSelection.groups("raw", "core")
+    # the daily context is made in one step with the features, which the ordinary graph computes from this core
+    core = dg.AssetSelection.groups("raw", "core") - dg.AssetSelection.assets(CONTEXT)
+    day = dg.AssetSelection.assets(MIGRATED) | core
     return dg.define_asset_job(
         "migrate",
         selection=day - dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(["core", "option_chain"]), SUITE)),

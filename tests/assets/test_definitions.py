@@ -12,6 +12,7 @@ import pytest
 from assets.definitions import build_defs
 from assets.instance import PROJECT, prepare_instance, process_environment
 from mr_platform.environments import Home, load_environment
+from mr_platform.features.catalogue import components
 
 SNAPSHOT = Path(__file__).parent / "asset_specs.json"
 
@@ -57,7 +58,7 @@ def test_the_keys_are_those_of_the_architecture(tmp_path):
         "core/option_chain",
         "core/quarantine",
         "core/daily_context",
-        "features/c1_triple_straddle",
+        *(entry.table for entry in components()),
         "labels/regime_h12",
         "labels/regime_h75",
         "labels/regime_nowcast",

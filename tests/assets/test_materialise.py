@@ -13,6 +13,7 @@ from assets.core import core_assets
 from assets.features import feature_assets
 from mr_platform.environments import load_environment
 from mr_platform.errors import DataError
+from mr_platform.features.catalogue import components
 from mr_platform.lake.layout import Partition
 from resources.lake import LakeResource
 from resources.workers import Workers
@@ -58,9 +59,12 @@ def stations(monkeypatch):
         lake.publish("core/quality_report", partition, pa.table({"raw_rows": total, **verdict}))
         return publish(lake, "core/option_chain", partition, 4)
 
-    def publish_features(lake, partition, component="c1", *, as_of=None, engine="cpu"):
-        module.calls.append((component, as_of))
-        return publish(lake, "features/c1_triple_straddle", partition, 3)
+    def publish_features(lake, partition, *, as_of=None, engine="auto"):
+        module.calls.append((f"features of {partition}", as_of))
+        for entry in components():
+            report = publish(lake, entry.table, partition, 3)
+        publish(lake, "core/daily_context", partition, 1)
+        return report
 
     module.publish_core, module.publish_features = publish_core, publish_features
     module.quality_picture = lambda lake, partition: b"\x89PNG"
@@ -92,6 +96,12 @@ def run(tmp_path, stations):
 
 
 CORE_STEP = ("core/option_chain", "core/quarantine", "core/quality_report")
+FEATURES_STEP = (*(entry.table for entry in components()), "core/daily_context")
+
+
+def features_of(stations):
+    """Symbol-days whose features were asked for, in that order."""
+    return [call[0].removeprefix("features of ") for call in stations.calls if call[0].startswith("features of ")]
 
 
 def test_a_rectangle_of_keys_gives_one_materialisation_a_symbol_day(run):
@@ -119,11 +129,11 @@ def test_each_symbol_day_shows_its_own_rows_digest_and_picture(run, tmp_path):
 
 def test_whole_days_have_no_moment_and_intraday_runs_pass_theirs_to_every_station(run, stations):
     run(*CORE_STEP, tags={}, partition_key="NIFTY|2025-02-14")
-    run(*CORE_STEP, "features/c1_triple_straddle", tags=RANGE | {"mr/as_of": "2025-02-14T10:05:00"})
+    run(*CORE_STEP, *FEATURES_STEP, tags=RANGE | {"mr/as_of": "2025-02-14T10:05:00"})
     moment = datetime(2025, 2, 14, 10, 5)
     assert stations.calls[0] == ("NIFTY|2025-02-14", None)
     assert {call[1] for call in stations.calls[1:]} == {moment}
-    assert [call[0] for call in stations.calls[5:]] == ["c1"] * 4
+    assert sorted(features_of(stations)) == FOUR
 
 
 def test_an_intraday_run_draws_no_pictures(run):
@@ -134,7 +144,7 @@ def test_an_intraday_run_draws_no_pictures(run):
 
 def test_a_refused_symbol_day_fails_the_step_but_the_others_are_recorded(run, stations):
     stations.refuse = {"NIFTY|2025-02-13"}
-    result = run(*CORE_STEP, "features/c1_triple_straddle")
+    result = run(*CORE_STEP, *FEATURES_STEP)
     assert not result.success
     recorded = result.asset_materializations_for_node("core_option_chain")
     assert sorted(m.partition for m in recorded if m.asset_key.path[-1] == "option_chain") == [
@@ -145,12 +155,12 @@ def test_a_refused_symbol_day_fails_the_step_but_the_others_are_recorded(run, st
     assert data.description.startswith("1 symbol-days refused, 3 finished; NIFTY|2025-02-13: the feed is whole")
     assert "ask the vendor" in data.metadata["refused"].value
     # nothing downstream starts on a broken step
-    assert [call for call in stations.calls if call[0] == "c1"] == []
+    assert features_of(stations) == []
 
 
 def test_lost_rows_fail_the_accounting_and_block_what_comes_after(run, stations):
     stations.lost = 1
-    result = run(*CORE_STEP, "features/c1_triple_straddle")
+    result = run(*CORE_STEP, *FEATURES_STEP)
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
     assert not checks["raw_is_core_plus_quarantine"].passed
     assert checks["raw_is_core_plus_quarantine"].metadata["raw"].value == 28
@@ -158,7 +168,7 @@ def test_lost_rows_fail_the_accounting_and_block_what_comes_after(run, stations)
     assert checks["raw_is_core_plus_quarantine"].metadata["quarantined"].value == 8
     assert checks["contract"].passed
     assert not result.success
-    assert [call for call in stations.calls if call[0] == "c1"] == []
+    assert features_of(stations) == []
 
 
 def test_the_checks_run_inside_the_core_step(run):
@@ -169,11 +179,22 @@ def test_the_checks_run_inside_the_core_step(run):
 
 def test_a_day_that_failed_its_quality_rules_is_shown_and_holds_nothing_up(run, stations):
     stations.verdict = "failed"
-    result = run(*CORE_STEP, "features/c1_triple_straddle")
+    result = run(*CORE_STEP, *FEATURES_STEP)
     verdict = {check.check_name: check for check in result.get_asset_check_evaluations()}["quality_verdict"]
     assert not verdict.passed
     assert verdict.metadata["failed"].value == dict.fromkeys(FOUR, "coverage is below a half")
-    assert len([call for call in stations.calls if call[0] == "c1"]) == 4
+    assert sorted(features_of(stations)) == FOUR
+
+
+def test_one_step_tells_of_the_eight_tables_and_the_context_and_takes_each_symbols_days_in_order(run, stations):
+    result = run(*CORE_STEP, *FEATURES_STEP)
+    found = result.asset_materializations_for_node("features")
+    for table in FEATURES_STEP:
+        assert sorted(m.partition for m in found if m.asset_key.to_user_string() == table) == FOUR
+    assert len(found) == 9 * 4
+    for symbol in ("NIFTY", "BANKNIFTY"):
+        taken = [key for key in features_of(stations) if key.startswith(f"{symbol}|")]
+        assert taken == [f"{symbol}|2025-02-13", f"{symbol}|2025-02-14"]
 
 
 def test_a_weekend_partition_is_refused_by_the_calendar(run):

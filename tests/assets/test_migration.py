@@ -311,7 +311,6 @@ def test_the_job_goes_from_the_server_to_core_and_no_further(tmp_path: Path) -> 
         "core/option_chain",
         "core/quarantine",
         "core/quality_report",
-        "core/daily_context",
     }
     checks_of_job = {key.name for key in graph.asset_check_keys}
     assert {"verified", "migrated_expectations", "contract"} <= checks_of_job

@@ -16,6 +16,7 @@ from assets.jobs import parameters_job
 from assets.labels import label_assets
 from assets.parameters import parameter_assets, parameter_sensor
 from mr_platform.environments import load_environment
+from mr_platform.features.catalogue import components
 from mr_platform.lake.store import Lake
 from mr_platform.parameters import versions
 from resources.clock import Clock
@@ -25,7 +26,8 @@ from resources.workers import Workers
 
 KEY = "NIFTY|2025-02-13"
 SET = dg.AssetKey(["parameters", "active_set"])
-FEATURES = dg.AssetKey(["features", "c1_triple_straddle"])
+TABLES = [entry.table for entry in components()]
+FEATURES = [dg.AssetKey(table.split("/")) for table in TABLES]
 LABELS = dg.AssetKey(["labels", "regime_h12"])
 CORE = dg.AssetKey(["core", "option_chain"])
 CONTEXT = dg.AssetKey(["core", "daily_context"])
@@ -42,12 +44,12 @@ def stations(monkeypatch):
     """Stations that publish one row, so that only the orchestration is under test."""
     module = types.ModuleType("mr_platform.stations")
 
-    def publish(table, lake, partition, *_, **__):
-        lake.publish(table, partition, pa.table({"x": [1]}))
+    def publish(lake, partition, *tables):
+        for table in tables:
+            lake.publish(table, partition, pa.table({"x": [1]}))
 
-    module.publish_context = lambda lake, partition, **_: publish("core/daily_context", lake, partition)
-    module.publish_features = lambda lake, partition, **_: publish("features/c1_triple_straddle", lake, partition)
-    module.publish_labels = lambda lake, partition, horizon: publish(f"labels/regime_{horizon}", lake, partition)
+    module.publish_features = lambda lake, partition, **_: publish(lake, partition, *TABLES, "core/daily_context")
+    module.publish_labels = lambda lake, partition, horizon: publish(lake, partition, f"labels/regime_{horizon}")
     monkeypatch.setitem(sys.modules, "mr_platform.stations", module)
     monkeypatch.setattr("mr_platform.stations", module, raising=False)
     return module
@@ -107,24 +109,24 @@ def graph(tmp_path, stations):
 
 def test_a_changed_set_makes_features_and_labels_stale_and_says_why(graph, lake):
     assert graph.run(SET).success
-    assert graph.run(CONTEXT, FEATURES, LABELS, partition=KEY).success
-    assert graph.status(FEATURES)[0] == graph.status(LABELS)[0] == StaleStatus.FRESH
+    assert graph.run(CONTEXT, *FEATURES, LABELS, partition=KEY).success
+    assert {graph.status(key)[0] for key in (CONTEXT, *FEATURES, LABELS)} == {StaleStatus.FRESH}
     versions.change(lake, "StabilityConfiguration.learning_rate", 0.2, who="test", when=NOW, why="try it")
     assert graph.run(SET).success
-    for key in (CONTEXT, FEATURES, LABELS):
+    for key in (CONTEXT, *FEATURES, LABELS):
         status, causes = graph.status(key)
         assert status == StaleStatus.STALE
         assert ("has a new dependency data version", SET) in causes
-    assert graph.run(CONTEXT, FEATURES, partition=KEY).success
-    assert graph.status(FEATURES)[0] == StaleStatus.FRESH
+    assert graph.run(CONTEXT, *FEATURES, partition=KEY).success
+    assert {graph.status(key)[0] for key in (CONTEXT, *FEATURES)} == {StaleStatus.FRESH}
     assert graph.status(LABELS)[0] == StaleStatus.STALE
 
 
 def test_the_same_set_again_makes_nothing_stale(graph):
     graph.run(SET)
-    graph.run(CONTEXT, FEATURES, partition=KEY)
+    assert graph.run(CONTEXT, *FEATURES, partition=KEY).success
     graph.run(SET)
-    assert graph.status(FEATURES) == (StaleStatus.FRESH, [])
+    assert [graph.status(key) for key in FEATURES] == [(StaleStatus.FRESH, [])] * 8
 
 
 def workbook(path, **values):

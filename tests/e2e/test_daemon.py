@@ -12,6 +12,7 @@ import pytest
 from browser import browser
 from orchestrator import wait_for
 
+from mr_platform.features.catalogue import components
 from mr_platform.lake.layout import Partition
 from mr_platform.market.sessions import IST
 from mr_platform.warehouse import warehouse_file
@@ -24,7 +25,7 @@ CHAIN = (
     "core/quarantine",
     "core/quality_report",
     "core/daily_context",
-    "features/c1_triple_straddle",
+    *(entry.table for entry in components()),
 )
 REGIMES = (
     "regimes/component_analysis_results",

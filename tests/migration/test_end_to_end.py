@@ -33,6 +33,7 @@ from standins import (
 )
 
 from mr_platform import stations
+from mr_platform.features.catalogue import components
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 from mr_platform.market.sessions import IST
@@ -236,7 +237,7 @@ def kill_somewhere(env: dict[str, str], server: StandIn, statements: int) -> boo
 GRAPH = (
     "core/option_chain",
     "core/daily_context",
-    "features/c1_triple_straddle",
+    *(entry.table for entry in components()),
     "labels/regime_h12",
     "labels/regime_h75",
     "labels/regime_nowcast",
@@ -251,7 +252,6 @@ def digests_of_the_graph(lake: Lake, partitions: list[Partition]) -> dict[str, s
     by_date = sorted(partitions, key=lambda partition: (partition.trade_date, partition.symbol))
     for partition in by_date:
         stations.publish_core(lake, partition)
-        stations.publish_context(lake, partition)
         stations.publish_features(lake, partition)
     for partition in by_date:
         for horizon in ("h12", "h75", "nowcast"):

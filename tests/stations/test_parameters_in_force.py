@@ -63,8 +63,7 @@ def test_a_new_version_is_in_force_at_once_and_an_undo_brings_the_old_one_back(l
 
 def test_features_follow_a_changed_weight_and_labels_stay_as_they_are(lake: Lake, days: list[SimulatedDay]) -> None:
     labelled = days[6].partition
-    for publish in (stations.publish_context, stations.publish_features):
-        assert publish(lake, MONDAYS).changed
+    assert stations.publish_features(lake, MONDAYS).changed
     assert stations.publish_labels(lake, labelled, "h12").changed
     features, labels = digest_of(lake, FEATURES, MONDAYS), digest_of(lake, LABELS, labelled)
     values = stations.compute_features(lake, MONDAYS).values
@@ -74,9 +73,10 @@ def test_features_follow_a_changed_weight_and_labels_stay_as_they_are(lake: Lake
     moved = np.array(again.names)[~np.all((again.values == values) | np.isnan(values), axis=0)]
     assert {"c1_vwap_score_atm", "c1_vwap_score_blend"} <= set(moved)
     assert not [name for name in moved if name.startswith("c1_ema")]
+    context = lake.describe(CONTEXT, MONDAYS)
     assert stations.publish_features(lake, MONDAYS).changed
     assert digest_of(lake, FEATURES, MONDAYS) != features
-    assert stations.publish_context(lake, MONDAYS).changed
+    assert lake.describe(CONTEXT, MONDAYS) != context
     assert not stations.publish_labels(lake, labelled, "h12").changed
     assert digest_of(lake, LABELS, labelled) == labels
 
@@ -84,18 +84,17 @@ def test_features_follow_a_changed_weight_and_labels_stay_as_they_are(lake: Lake
 def test_a_context_says_whether_the_session_before_was_made_by_the_same_parameters(lake: Lake) -> None:
     tuesday = Partition("NIFTY", MONDAY + timedelta(days=1))
     lake.publish("core/option_chain", tuesday, core_table(tuesday.trade_date, seed=2))
-    assert stations.publish_context(lake, MONDAYS).details["continues"] == "nothing: they start afresh"
-    assert stations.publish_context(lake, tuesday).details["continues"] == "2022-11-14, of the same parameters"
+    assert stations.publish_features(lake, MONDAYS).details["continues"] == "nothing: they start afresh"
+    assert stations.publish_features(lake, tuesday).details["continues"] == "2022-11-14, of the same parameters"
     change(lake, "StraddleAnalysisConfig.ema_spans", "10,50,100,200")
-    assert stations.publish_context(lake, tuesday).details["continues"] == "2022-11-14, of other parameters"
+    assert stations.publish_features(lake, tuesday).details["continues"] == "2022-11-14, of other parameters"
     change(lake, "LabelConfig.break_ratio", 1.5)
-    stations.publish_context(lake, MONDAYS)
-    assert stations.publish_context(lake, tuesday).details["continues"] == "2022-11-14, of the same parameters"
+    stations.publish_features(lake, MONDAYS)
+    assert stations.publish_features(lake, tuesday).details["continues"] == "2022-11-14, of the same parameters"
 
 
 def test_labels_and_regimes_follow_a_changed_cut_and_features_stay(lake: Lake, days: list[SimulatedDay]) -> None:
     partition = days[6].partition
-    stations.publish_context(lake, MONDAYS)
     stations.publish_features(lake, MONDAYS)
     stations.publish_labels(lake, partition, "h12")
     stations.publish_regimes(lake, partition)
