@@ -106,12 +106,15 @@ Tree = dict[str, Any]
 
 
 def build(kind: type[T], parameters: ParameterSet) -> T:
-    """The object of that class from a set.
+    """The object of that class from a set; made once a set.
 
     ParameterFault where its values break a rule between fields, naming the parameters; DataError where a value does not
     fit its field or a field has no declaration.
     """
-    return cast(T, _Builder(parameters).made(kind, _tree(_name(kind)), _name(kind)))
+    name: Hashable = ("object", kind)
+    if name not in parameters.derived:
+        parameters.derived[name] = _Builder(parameters).made(kind, _tree(_name(kind)), _name(kind))
+    return cast(T, parameters.derived[name])
 
 
 def defaults(kind: type[T]) -> T:
@@ -132,9 +135,12 @@ def faults(parameters: ParameterSet) -> tuple[ParameterFault, ...]:
 
 def digest(parameters: ParameterSet, *kinds: type) -> str:
     """Hex SHA-256 of the values that steer these objects and the objects they hold."""
-    names = sorted({name for kind in kinds for name in names_of(kind)})
-    text = "\n".join(f"{name} {parameters.digest_of(name)}" for name in names)
-    return hashlib.sha256(text.encode()).hexdigest()
+    name: Hashable = ("digest", *kinds)
+    if name not in parameters.derived:
+        names = sorted({name for kind in kinds for name in names_of(kind)})
+        text = "\n".join(f"{name} {parameters.digest_of(name)}" for name in names)
+        parameters.derived[name] = hashlib.sha256(text.encode()).hexdigest()
+    return cast(str, parameters.derived[name])
 
 
 def names_of(kind: type) -> tuple[str, ...]:

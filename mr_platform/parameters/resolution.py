@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -108,6 +108,11 @@ class ParameterSet:
         }
         values = {name: value for name, value in self.document["values"].items() if name not in prose}
         return _sha256({**self.document, "values": values})
+
+    @cached_property
+    def derived(self) -> dict[Hashable, Any]:
+        """What others have made from the set, by what they name it: the set never changes, so it holds for good."""
+        return {}
 
     def digest_of(self, object_name: str) -> str:
         """Hex SHA-256 of the values that steer one parameter object, for example ``triple_straddle``; no prose."""
