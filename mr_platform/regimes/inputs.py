@@ -13,7 +13,7 @@ from mr_platform.errors import UsageError
 from mr_platform.parameters.regimes import RegimeParameters
 from mr_platform.regimes.rules import classify
 from mr_platform.regimes.weights import weights_for
-from schemas.tables import REGIMES
+from schemas.tables import IST_TIMESTAMP, REGIMES
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -82,6 +82,11 @@ def instants(column: pa.ChunkedArray | pa.Array) -> Times:
     """The UTC instants of a table's timestamp column, datetime64[us] [n]."""
     moments: Times = np.asarray(column.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us")))
     return moments.astype("datetime64[us]")
+
+
+def stamps(moments: Times) -> pa.Array:
+    """UTC instants as a table's timestamp column: the way back from ``instants``."""
+    return pa.array(moments, pa.timestamp("us")).cast(pa.timestamp("us", "UTC")).cast(IST_TIMESTAMP)
 
 
 def scores_from_features(features: pa.Table, component: int) -> ComponentScores:

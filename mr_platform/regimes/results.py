@@ -16,12 +16,12 @@ import pyarrow as pa
 
 from mr_platform.errors import UsageError
 from mr_platform.parameters.regimes import COMPONENTS, RegimeParameters
-from mr_platform.regimes.inputs import ComponentScores, Floats, Ints, ModelAnswer, Times
+from mr_platform.regimes.inputs import ComponentScores, Floats, Ints, ModelAnswer, Times, stamps
 from mr_platform.regimes.rules import Classification, agreement_of, classify, direction_of, score_matrix
 from mr_platform.regimes.state import MarketState
 from mr_platform.regimes.tactical import Stance, choose_tactical, classify_workbook
 from mr_platform.regimes.weights import identify, weights_for
-from schemas.tables import COMPONENT_ANALYSIS_RESULTS, IST_TIMESTAMP, MASTER_REGIME_ANALYSIS, REGIMES
+from schemas.tables import COMPONENT_ANALYSIS_RESULTS, MASTER_REGIME_ANALYSIS, REGIMES
 
 Weighting = Callable[[Times, Times, Ints], Floats]
 """Weights [n, 7] of C1..C7 from event_ts, known_ts and days to expiry of the rows."""
@@ -126,8 +126,8 @@ def _component_table(
             "analysis_id": [identify("component", symbol, at, c.component) for at in c.event_ts],
             "component_id": pa.array([c.component] * n, pa.int32()),
             "symbol": [symbol] * n,
-            "event_ts": _stamps(c.event_ts),
-            "known_ts": _stamps(known),
+            "event_ts": stamps(c.event_ts),
+            "known_ts": stamps(known),
             "regime_prediction": [REGIMES[r] if r >= 0 else None for r in own],
             "score": _nullable(c.score),
             "confidence_score": _nullable(c.confidence),
@@ -185,8 +185,8 @@ def _master_table(
         {
             "analysis_id": [identify("master", symbol, at) for at in event_ts],
             "symbol": [symbol] * n,
-            "event_ts": _stamps(event_ts),
-            "known_ts": _stamps(known),
+            "event_ts": stamps(event_ts),
+            "known_ts": stamps(known),
             "master_regime": [REGIMES[a.regime] if a.regime >= 0 else None for a in answers],
             "tactical_regime": tactical,
             "workbook_regime": workbook,
@@ -223,10 +223,6 @@ def _answer(rules: Classification, row: int, model: ModelAnswer | None, at: int 
         said = unfit or f"model confidence {best:.2f} below the gate {gate:.2f}"
         return _Answer(-1, p, best, "no-signal", said, model.version)
     return _Answer(int(np.argmax(p)), p, best, "model", None, model.version)
-
-
-def _stamps(moments: Times) -> pa.Array:
-    return pa.array(moments, pa.timestamp("us")).cast(pa.timestamp("us", "UTC")).cast(IST_TIMESTAMP)
 
 
 def _nullable(values: Floats) -> pa.Array:

@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from mr_platform.errors import UsageError
 from mr_platform.parameters.regimes import COMPONENTS, DTE_BUCKETS, WeightParameters
 from schemas.tables import ADAPTIVE_LEARNING_WEIGHTS
+from schemas.weights import ANY_REGIME
+
+Cell = tuple[str, str]
+"""Days-to-expiry bucket and regime context: where a set of weights holds."""
 
 # one namespace for every id of this room: the same row has the same id wherever and whenever it is made
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "market-regime-platform")
@@ -60,11 +64,11 @@ def start_weights(symbol: str, in_force: datetime, parameters: WeightParameters)
         )
     rows = [
         {
-            "weight_id": identify("weight", symbol, component, bucket, "ANY", "start value", repr(value)),
+            "weight_id": identify("weight", symbol, component, bucket, ANY_REGIME, "start value", repr(value)),
             "symbol": symbol,
             "component_id": component,
             "dte_bucket": bucket,
-            "regime_context": "ANY",
+            "regime_context": ANY_REGIME,
             "weight_value": value,
             "performance_metric": None,
             "last_updated": in_force,

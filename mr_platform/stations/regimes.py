@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from datetime import datetime
 
 import pyarrow as pa
@@ -10,7 +12,7 @@ import pyarrow.compute as pc
 from mr_platform.errors import MissingPartition
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
-from mr_platform.market.sessions import IST, nse_calendar
+from mr_platform.market.sessions import nse_calendar
 from mr_platform.parameters.labels import LabelParameters
 from mr_platform.parameters.regimes import (
     RegimeParameters,
@@ -18,33 +20,31 @@ from mr_platform.parameters.regimes import (
     SignalParameters,
     StateParameters,
     TacticalParameters,
-    WeightParameters,
 )
 from mr_platform.parameters.workbook_regimes import WorkbookParameters
 from mr_platform.regimes.inputs import ModelAnswer, scores_from_features
 from mr_platform.regimes.labels import class_shares, label_session
-from mr_platform.regimes.results import RegimeTables
-from mr_platform.regimes.results import analyse as analyse_scores
+from mr_platform.regimes.results import RegimeTables, analyse
 from mr_platform.regimes.state import MarketState, market_state
-from mr_platform.regimes.weights import start_weights
+from mr_platform.regimes.weights_in_force import weighting
 from mr_platform.stations.parameters import in_force, stamp
-from mr_platform.stations.report import StationReport, publish, timed
+from mr_platform.stations.report import StationReport, Timer, publish, timed
 from mr_platform.stations.series import chain_sessions, index_sessions, second_sessions
+from mr_platform.stations.weights import LEARNING, publish_performance, weights_of
 
 COMPONENT_RESULTS = "regimes/component_analysis_results"
 MASTER = "regimes/master_regime_analysis"
-WEIGHTS = "regimes/adaptive_learning_weights"
 # What "the regime now" means: the task whose champion answers beside the rules.
 NOWCAST = "regime_nowcast"
 # What steers the answers of a bar; labels too, since the state of the market is measured by their rules.
 _STEERING = (
     RuleParameters,
-    WeightParameters,
     TacticalParameters,
     WorkbookParameters,
     SignalParameters,
     StateParameters,
     LabelParameters,
+    *LEARNING,
 )
 # The simulator's planted regimes; no feature reads them.
 TRUTH = "simulator/truth"
@@ -103,15 +103,18 @@ def planted_labels(labels: pa.Table, truth: pa.Table) -> pa.Table:
 
 
 def publish_regimes(lake: Lake, partition: Partition, *, as_of: datetime | None = None) -> StationReport:
-    """The component answers, the master answer and the weights in force, of one symbol-day.
+    """The weights in force, the component answers and the master answer of one symbol-day, and how the answers of a
+    session that is over turned out.
 
-    ``as_of`` needs no handling of its own: features are published up to it, and regimes follow their rows.
+    The weights are those of the open, so a symbol's days are published in order. ``as_of``: features are published up
+    to it, and regimes follow their rows; a session under way has not turned out yet.
     """
     with timed("regimes", partition) as timer:
-        tables, version = analyse(lake, partition)
+        tables, version, labels = _analysed(lake, partition, timer)
         measured = {"run_seconds": f"{timer.seconds}", **stamp(lake, *_STEERING)}
         publish(lake, COMPONENT_RESULTS, partition, tables.components, timer, metadata=measured)
-        publish_start_weights(lake, partition.symbol)
+        if as_of is None or as_of >= nse_calendar().session(partition.trade_date).close:
+            publish_performance(lake, partition, tables, labels(), timer)
         shares = pc.value_counts(tables.master["master_regime"]).to_pylist()
         return publish(
             lake,
@@ -124,8 +127,10 @@ def publish_regimes(lake: Lake, partition: Partition, *, as_of: datetime | None 
         )
 
 
-def analyse(lake: Lake, partition: Partition) -> tuple[RegimeTables, str]:
-    """Result tables of a symbol-day from its published features, and the version of the model that answered ("")."""
+def _analysed(lake: Lake, partition: Partition, timer: Timer) -> tuple[RegimeTables, str, Callable[[], pa.Table]]:
+    """Result tables of a symbol-day from its published features, the version of the model that answered (""), and the
+    session's labels, worked out when they are first asked for.
+    """
     found = feature_tables(lake, partition)
     if not found:
         raise MissingPartition(
@@ -134,15 +139,17 @@ def analyse(lake: Lake, partition: Partition) -> tuple[RegimeTables, str]:
             place=str(lake.root),
             remedy="publish features first",
         )
-    model = model_answer(lake, found, partition)
-    tables = analyse_scores(
+    labels = functools.cache(lambda: session_labels(lake, partition, "nowcast"))
+    model = model_answer(lake, found, labels)
+    tables = analyse(
         partition.symbol,
         [scores_from_features(table, number) for number, table in found.items()],
         in_force(lake, RegimeParameters),
+        weights=weighting(weights_of(lake, partition, timer), labels),
         model=model,
         market=_market(lake, partition),
     )
-    return tables, model.version if model is not None else ""
+    return tables, model.version if model is not None else "", labels
 
 
 def feature_tables(lake: Lake, partition: Partition) -> dict[int, pa.Table]:
@@ -156,15 +163,15 @@ def feature_tables(lake: Lake, partition: Partition) -> dict[int, pa.Table]:
     }
 
 
-def model_answer(lake: Lake, features: dict[int, pa.Table], partition: Partition) -> ModelAnswer | None:
+def model_answer(lake: Lake, features: dict[int, pa.Table], labels: Callable[[], pa.Table]) -> ModelAnswer | None:
     """What the champion of the nowcast says of the rows; None where no model has been promoted.
 
-    It may read the session's labels, each from its known_ts on. They are worked out here from the context published
-    so far, so that a session under way and its later rebuild give the model the same.
+    It may read the session's ``labels``, each from its known_ts on. They are worked out from the context published so
+    far, so that a session under way and its later rebuild give the model the same.
     """
     from mr_platform.stations.models import answer
 
-    return answer(lake, NOWCAST, features, labels=lambda: session_labels(lake, partition, "nowcast"))
+    return answer(lake, NOWCAST, features, labels=labels)
 
 
 def _market(lake: Lake, partition: Partition) -> MarketState | None:
@@ -174,14 +181,3 @@ def _market(lake: Lake, partition: Partition) -> MarketState | None:
     return market_state(
         sessions, partition.trade_date, in_force(lake, LabelParameters), in_force(lake, StateParameters)
     )
-
-
-def publish_start_weights(lake: Lake, symbol: str) -> None:
-    """The start values of the component weights, in force since the calendar's first session.
-
-    They stand in that session's partition whoever asks and however often, so that each weight has one row.
-    """
-    calendar = nse_calendar()
-    first = calendar.session(calendar.between(calendar.first, calendar.last)[0])
-    rows = start_weights(symbol, first.open.replace(tzinfo=IST), in_force(lake, WeightParameters))
-    lake.publish(WEIGHTS, Partition(symbol, first.trade_date), rows, metadata=stamp(lake, WeightParameters))

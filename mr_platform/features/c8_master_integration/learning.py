@@ -66,28 +66,55 @@ class RegimeHistory:
             )
 
 
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What the sessions looked back over say at some days to expiry, by component [7].
+
+    ``target``: where the weights are to move, summing to 1 as the start weights do; None where nobody answered often
+    enough. ``performance`` 0..1, NaN below the least ``observations``.
+    """
+
+    target: Floats | None
+    performance: Floats
+    observations: Floats
+
+
 def learned_weights(
     dte: int, start: Floats, history: PerformanceHistory, settings: MasterIntegrationParameters
 ) -> tuple[Floats, Floats]:
     """Weights [7] at ``dte`` calendar days, summing to 1 within their bounds, and the observations behind each [7].
 
-    Of the sessions that are looked back over, those at these days count. Components with enough observations share what
-    they weighed together by their performance; one step of the way for each of those sessions, the others stay.
+    Of the sessions that are looked back over, those at these days count: one step for each of them.
     """
-    rule, bounds = settings.learning, settings.weights
     same = np.flatnonzero(np.asarray(history.session_dte) == dte)
-    chosen = same[same >= len(history.session_dte) - rule.lookback]
-    observations = np.asarray(history.observations)[chosen].sum(axis=0)
-    known = observations >= rule.least_dte
-    scores = np.array([performance(history, chosen, c, rule) if known[c] else 0.0 for c in range(N_COMPONENTS)])
-    if not scores.sum() > 0.0:
-        return start, observations
-    target = np.where(known, scores / scores.sum() * start[known].sum(), start)
-    low, high = np.full(N_COMPONENTS, bounds.lowest), np.full(N_COMPONENTS, bounds.highest)
+    chosen = same[same >= len(history.session_dte) - settings.learning.lookback]
+    found = lesson(start, history, chosen, settings.learning.least_dte, settings.learning)
     weights = start
-    for _ in range(chosen.size):
-        weights = summing_to_one(weights + rule.rate * (target - weights), low, high)
-    return weights, observations
+    if found.target is not None:
+        for _ in range(chosen.size):
+            weights = step(weights, found.target, settings)
+    return weights, found.observations
+
+
+def lesson(start: Floats, history: PerformanceHistory, chosen: np.ndarray, least: int, rule: RegimeLearning) -> Lesson:
+    """What the sessions ``chosen`` (rows of the history) teach.
+
+    Components with ``least`` observations share what they weighed together at the start by their performance; the
+    others are to weigh what they did.
+    """
+    observations = np.asarray(history.observations)[chosen].sum(axis=0)
+    known = observations >= least
+    scores = np.array([performance(history, chosen, c, rule) if known[c] else 0.0 for c in range(N_COMPONENTS)])
+    told = np.where(known, scores, np.nan)
+    if not scores.sum() > 0.0:
+        return Lesson(None, told, observations)
+    return Lesson(np.where(known, scores / scores.sum() * start[known].sum(), start), told, observations)
+
+
+def step(weights: Floats, target: Floats, settings: MasterIntegrationParameters) -> Floats:
+    """``weights`` [7] moved towards ``target`` by one step of the rate, within their bounds and summing to 1."""
+    low, high = np.full(N_COMPONENTS, settings.weights.lowest), np.full(N_COMPONENTS, settings.weights.highest)
+    return summing_to_one(weights + settings.learning.rate * (target - weights), low, high)
 
 
 def performance(history: PerformanceHistory, chosen: np.ndarray, component: int, rule: RegimeLearning) -> float:
