@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,14 @@ import pytest
 from small_registry import SMALL
 
 from mr_platform.errors import UsageError
+from mr_platform.features.catalogue import components
 from mr_platform.parameters import liveness as fates
 from mr_platform.parameters.declaration import Parameter, RecordTable, TableColumn, live, planned
 from mr_platform.parameters.liveness import is_read, liveness, planned_parameters, unsteered_fields
 from mr_platform.parameters.registry import Registry, registry
 from mr_platform.parameters.values import FLOAT, TEXT
+
+PACKAGE = fates._PACKAGE
 
 
 def declared(consumer: str, field: str) -> Parameter:
@@ -36,6 +40,32 @@ def test_every_declaration_has_one_fate() -> None:
 
 def test_code_reads_no_field_that_nothing_steers() -> None:
     assert unsteered_fields() == ()
+
+
+def test_what_is_planned_does_not_stand_yet() -> None:
+    """A table of the catalogue is computed; a module that reads what is promised to it has kept the promise."""
+    tables = {entry.table for entry in components()}
+    promised = [one for one in (*registry().parameters.values(), *registry().tables.values()) if one.consumer.planned]
+    assert len(promised) > 100
+    assert [one.id for one in promised if one.consumer.name in tables] == []
+    assert [one.id for one in promised if read_by_its_own_module(one)] == []
+
+
+def read_by_its_own_module(one: Parameter | RecordTable) -> bool:
+    """As ``is_read``, of the module or folder by the consumer's full name alone: a room says nothing of one reader."""
+    for path in fates._below(PACKAGE / one.consumer.name):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)}
+        if one.id in texts or (one.field and one.field.rpartition(".")[2].partition("[")[0] in fates._attributes(tree)):
+            return True
+    return False
+
+
+def test_the_reader_of_a_promise_is_looked_for_in_its_own_module() -> None:
+    bound = Parameter("Sheet", "name", FLOAT, 1.0, "", "", planned("features/history"), "dte_history.day_sessions")
+    assert read_by_its_own_module(bound)
+    assert not read_by_its_own_module(replace(bound, field="dte_history.unheard_of"))
+    assert not read_by_its_own_module(replace(bound, consumer=planned("regimes/nowhere")))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from mr_platform.parameters.declaration import Declarations, Parameter, live
 from mr_platform.parameters.declarations.consumers import (
     ANSWERS,
     COMPONENT_WEIGHTS,
-    GREEKS_SENTIMENT,
+    DTE_HISTORY,
     MASTER_ANSWER,
     MASTER_INTEGRATION,
 )
@@ -96,7 +96,7 @@ _daily = filling(_SHEET, live("regimes/tactical"), "daily_regimes", "daily_")
 _history = filling(_SHEET, ANSWERS, "history", "history_")
 _position = filling(_SHEET, ANSWERS, "positions", "position_")
 _integration = filling(_SHEET, MASTER_INTEGRATION, "master_integration")
-_dte = filling(_SHEET, GREEKS_SENTIMENT, "dte_history", "dte_")
+_dte = filling(_SHEET, DTE_HISTORY, "dte_history", "dte_")
 
 _REGIMES = (
     _rule("score_share", FLOAT, 0.8, "share",

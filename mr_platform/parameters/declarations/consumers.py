@@ -16,6 +16,8 @@ ATR_EMA_CPR = live("features/c5_atr_ema_cpr")
 CORRELATION = live("features/c6_correlation")
 SUPPORT_RESISTANCE = live("features/c7_support_resistance")
 MASTER_INTEGRATION = live("features/c8_master_integration")
+# what was seen on earlier sessions, by days to expiry: the components learn from it by one rule
+DTE_HISTORY = live("features")
 
 # The workbook's own 18 regimes, and what keeps them from flickering
 WORKBOOK_REGIMES = live("regimes/master_regime_analysis")
