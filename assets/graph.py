@@ -37,6 +37,7 @@ REGIMES = (
     "regimes/component_analysis_results",
     "regimes/master_regime_analysis",
     "regimes/adaptive_learning_weights",
+    "regimes/component_performance",
 )
 
 

@@ -35,6 +35,7 @@ _INTRADAY_ASSETS = (
     "regimes/component_analysis_results",
     "regimes/master_regime_analysis",
     "regimes/adaptive_learning_weights",
+    "regimes/component_performance",
 )
 
 

@@ -15,6 +15,7 @@ from mr_platform.lake.store import Lake, Publication
 from schemas.daily_context import DAILY_CONTEXT
 from schemas.labels import LABEL_TABLES
 from schemas.tables import TABLES, TableSchema
+from schemas.weights import WEIGHT_TABLES
 
 if TYPE_CHECKING:
     from assets.materialise import Output
@@ -48,8 +49,8 @@ def _schema(table: str) -> TableSchema | None:
         from mr_platform.features.tables import table_schema
 
         return next((table_schema(entry.key) for entry in components() if entry.table == table), None)
-    known = {**TABLES, DAILY_CONTEXT.name: DAILY_CONTEXT, **{one.name: one for one in LABEL_TABLES.values()}}
-    return known.get(table)
+    labels = {one.name: one for one in LABEL_TABLES.values()}
+    return {**TABLES, **WEIGHT_TABLES, **labels, DAILY_CONTEXT.name: DAILY_CONTEXT}.get(table)
 
 
 def publication_metadata(

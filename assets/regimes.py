@@ -1,4 +1,4 @@
-"""Layer ``regimes``: each component's answer, the platform's answer, and the weights behind it."""
+"""Layer ``regimes``: each component's answer, the platform's answer, the weights behind it and what they learn from."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ MASTER = dg.AssetKey(["regimes", "master_regime_analysis"])
 
 
 def regime_assets(environment: Environment) -> list[dg.AssetsDefinition]:
-    """``component_analysis_results``, ``master_regime_analysis`` and ``adaptive_learning_weights``, of one step."""
+    """The answers, the weights in force and how the answers turned out, of one step.
+
+    A session's weights go on from those of the session before, so each symbol's days are taken in order. The labels
+    they learn from are worked out from the context of the sessions, as far as they were known.
+    """
     sources = [
         *(dg.AssetDep(table.split("/")) for table in FEATURE_TABLES),
         dg.AssetDep(CONTEXT),
@@ -40,8 +44,14 @@ def regime_assets(environment: Environment) -> list[dg.AssetsDefinition]:
         ),
         Output(
             "regimes/adaptive_learning_weights",
-            "Weights of the components by days to expiry and regime; each names the one it replaced.",
+            "The weights in force in the session, by component, days to expiry and regime, each with why it changed.",
             deps=sources,
+        ),
+        Output(
+            "regimes/component_performance",
+            "How the session's answers turned out, by component, days to expiry and regime known at the bar.",
+            deps=sources,
+            # a session under way has not turned out
             optional=True,
         ),
     ]
@@ -53,6 +63,7 @@ def regime_assets(environment: Environment) -> list[dg.AssetsDefinition]:
             symbol_days(environment),
             checks=[dg.AssetCheckSpec(RULES, asset=MASTER, description=RULES_RULE)],
             evaluate=_evaluate,
+            in_date_order=True,
         )
     ]
 

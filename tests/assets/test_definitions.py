@@ -68,6 +68,7 @@ def test_the_keys_are_those_of_the_architecture(tmp_path):
         "regimes/component_analysis_results",
         "regimes/master_regime_analysis",
         "regimes/adaptive_learning_weights",
+        "regimes/component_performance",
         "marts/mart_regime_daily",
         "marts/mart_data_quality",
     } <= keys

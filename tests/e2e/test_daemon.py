@@ -31,6 +31,7 @@ REGIMES = (
     "regimes/component_analysis_results",
     "regimes/master_regime_analysis",
     "regimes/adaptive_learning_weights",
+    "regimes/component_performance",
 )
 MASTER = "regimes/master_regime_analysis"
 REPORTS = Path(__file__).resolve().parents[2] / "build" / "e2e"

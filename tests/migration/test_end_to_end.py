@@ -244,6 +244,7 @@ GRAPH = (
     "regimes/component_analysis_results",
     "regimes/master_regime_analysis",
     "regimes/adaptive_learning_weights",
+    "regimes/component_performance",
 )
 
 
