@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mr_platform.errors import UsageError
 from mr_platform.features.c1_triple_straddle.component import SessionState
 from mr_platform.features.implied import atm_implied_volatility
-from mr_platform.features.memory import MOST_DAILY_BARS, DailyBars, DailyContext, latest_before
+from mr_platform.features.memory import LONGEST_GAP, MOST_DAILY_BARS, DailyBars, DailyContext, latest_before
 from mr_platform.features.running import Run, all_components, run_components
 from mr_platform.features.series import CLOSE, HIGH, LAGS, LOW, SessionSeries
 from mr_platform.market.chain import OptionChainDay
@@ -183,20 +183,37 @@ def _daily_bars(given: pa.Table | None, previous: DailyContext | None, chain: Op
     """Finished sessions before the chain's, in the units of its underlying.
 
     Daily index bars where there are any, moved to the level of the underlying by the ratio of both closes of the
-    previous session; else what the sessions before have seen themselves. The previous session's own bar stands last.
+    previous session; after their end what the sessions before have seen themselves. The previous session's own bar
+    stands last.
     """
     own = previous.daily if previous is not None else DailyBars.empty()
     if given is None or given.num_rows == 0:
-        return own
+        return _unbroken(own, chain.trade_date)
     earlier = given.filter(pc.less(given["trade_date"], pa.scalar(chain.trade_date))).sort_by("trade_date")
     dates = earlier["trade_date"].to_numpy().astype("datetime64[D]")[-MOST_DAILY_BARS:]
     columns = [earlier[name].to_numpy().astype(float)[-MOST_DAILY_BARS:] for name in ("open", "high", "low", "close")]
     bars = DailyBars(dates, np.stack(columns, axis=1))
     if previous is None:
-        return bars
+        return _unbroken(bars, chain.trade_date)
     same_day = bars.ohlc[bars.dates == np.datetime64(previous.trade_date, "D"), -1]
     last = previous.rolling_ohlc[-1]
     ratio = float(last[-1] / same_day[0]) if same_day.size else 1.0
     if not abs(ratio - 1.0) <= _WIDEST_BASIS:
         ratio = 1.0
-    return DailyBars(bars.dates, bars.ohlc * ratio).with_session(previous.trade_date, last, most=MOST_DAILY_BARS)
+    later = own.dates > (dates[-1] if dates.size else np.datetime64("0001-01-01"))
+    joined = DailyBars(
+        np.concatenate([bars.dates, own.dates[later]]), np.concatenate([bars.ohlc * ratio, own.ohlc[later]])
+    )
+    return _unbroken(joined.with_session(previous.trade_date, last, most=MOST_DAILY_BARS), chain.trade_date)
+
+
+def _unbroken(bars: DailyBars, today: date) -> DailyBars:
+    """The bars since the last hole that is longer than what still counts as the session before, up to ``today``.
+
+    Averages and levels that ran across such a hole would be of another market: index bars that end a year before the
+    first session are no history of it.
+    """
+    gaps = np.diff(bars.dates, append=np.datetime64(today, "D"))
+    holes = np.flatnonzero(gaps > np.timedelta64(LONGEST_GAP))
+    first = int(holes[-1]) + 1 if holes.size else 0
+    return DailyBars(bars.dates[first:], bars.ohlc[first:])

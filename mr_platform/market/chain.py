@@ -218,7 +218,7 @@ class OptionChainDay:
         return OptionChainDay(
             symbol=symbol,
             trade_date=session.trade_date,
-            underlying=_underlying(table),
+            underlying=underlying_of(table),
             strike_step=instrument(symbol).strike_step if strike_step is None else strike_step,
             minutes=session.bar_minutes,
             expiries=near.astype("datetime64[D]"),
@@ -312,9 +312,10 @@ CLOSE_COLUMNS = ("ts", "expiry", "strike", "spot", "future_close")
 def underlying_closes(table: pa.Table, session: Session) -> Floats:
     """Close of each bar of the session of a core table's underlying [M], NaN where not known.
 
-    The listed future's or the spot's, as the table's profile has it; all NaN where only forwards stand for it.
+    The listed future's or the spot's, as the table's profile has it; all NaN where only forwards stand for it
+    (``rolling.forward_closes``).
     """
-    kind = _underlying(table)
+    kind = underlying_of(table)
     if kind == "forward":
         return np.full(session.n_bars, np.nan)
     name = "spot" if kind == "spot" else "future_close"
@@ -337,7 +338,7 @@ def symbol_of(table: pa.Table, place: str) -> str:
     )
 
 
-def _underlying(table: pa.Table) -> str:
+def underlying_of(table: pa.Table) -> str:
     """What stands for the underlying: as the profile declared it, else by what the table has."""
     if found := (table.schema.metadata or {}).get(b"underlying"):
         return str(found.decode())

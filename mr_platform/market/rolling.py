@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from mr_platform.kernels.engine import Engine, engine
-from mr_platform.market.chain import FUTURE_CLOSE, Floats, Ints, OptionChainDay
+from mr_platform.market.chain import FUTURE_CLOSE, FUTURE_FIELDS, LONGEST_DTE, Floats, Ints, OptionChainDay
+from mr_platform.market.sessions import Session
 
 _MONTHLY_WITHIN = 9
 """The last expiry of a month lies in its last week, or up to two days before it when holidays move it back."""
@@ -126,3 +128,18 @@ def underlying_bars(chain: OptionChainDay, view: RollingView, start: int = 0, st
             else np.full(nearest.shape, np.nan)
         )
     return np.repeat(level[..., None], 4, axis=2)
+
+
+FORWARD_COLUMNS = ("ts", "expiry", "strike", "spot", "ce_close", "pe_close", *(f"future_{x}" for x in FUTURE_FIELDS))
+"""Columns of core/option_chain that ``forward_closes`` reads."""
+
+
+def forward_closes(table: pa.Table, session: Session, symbol: str) -> Floats:
+    """Forward of the nearest expiry at the close of each bar of the session [M], NaN where not known.
+
+    The underlying of a ``symbol`` whose source knows neither its future nor its spot; as ``underlying_bars`` has it.
+    """
+    chain = OptionChainDay.from_core(
+        table, session, symbol=symbol, max_dte=LONGEST_DTE, max_expiries=1, fields=("close",)
+    )
+    return underlying_bars(chain, rolling(chain))[0, :, -1]

@@ -86,13 +86,17 @@ def _computed(
 
 def _peer_closes(lake: Lake, partition: Partition, session: Session, until: int | None) -> NDArray[np.float64] | None:
     """Closes [bars] of the underlying that the symbol is compared with; None where the lake does not have them."""
-    from mr_platform.market.chain import CLOSE_COLUMNS, underlying_closes
+    from mr_platform.market.chain import CLOSE_COLUMNS, underlying_closes, underlying_of
+    from mr_platform.market.rolling import FORWARD_COLUMNS, forward_closes
 
     symbol = instrument(partition.symbol).peer
     peer = Partition(symbol, partition.trade_date)
     if not symbol or lake.describe(CORE, peer) is None:
         return None
-    return underlying_closes(known_core(lake, peer, until=until, columns=CLOSE_COLUMNS), session)
+    rows = known_core(lake, peer, until=until, columns=CLOSE_COLUMNS)
+    if underlying_of(rows) == "forward":
+        return forward_closes(known_core(lake, peer, until=until, columns=FORWARD_COLUMNS), session, symbol)
+    return underlying_closes(rows, session)
 
 
 def publish_features(

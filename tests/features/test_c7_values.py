@@ -20,10 +20,14 @@ from mr_platform.features.c7_support_resistance import (
 )
 from mr_platform.features.c7_support_resistance.component import SupportResistance, _prior
 from mr_platform.features.c7_support_resistance.learning import BreakLearning, method_weights
+from mr_platform.features.c7_support_resistance.reference_touches import zones_of
 from mr_platform.features.c7_support_resistance.state import (
     ATR,
     CHANCE,
+    FIRST_OF_METHOD,
     LABEL,
+    N_LEVELS,
+    N_METHODS,
     RETURN,
     SIDE,
     UNDERLYING,
@@ -364,3 +368,17 @@ def test_a_spot_without_volume_takes_the_options_around_the_money(compute: Calla
     assert state.carried.volume[UNDERLYING, :3].tolist() == [30.0, 30.0, 90.0]
     # 60 at 100 against 90 at 100.1
     assert state.carried.point[UNDERLYING, 0] == pytest.approx(100.1)
+
+
+def test_a_zone_of_all_methods_weighs_one_and_no_rounding_more() -> None:
+    weights = np.array([0.3, 0.25, 0.15, 0.2, 0.1])
+    assert float(np.cumsum(weights)[-1]) > 1.0
+    day, carried = place()
+    day = day._replace(method_weights=weights)
+    levels = np.full(N_LEVELS, np.nan)
+    levels[list(FIRST_OF_METHOD[:N_METHODS])] = 100.0
+    carried.levels[UNDERLYING] = levels
+    carried.order[UNDERLYING] = np.argsort(levels, kind="stable")
+    fill_zones(UNDERLYING, day, carried)
+    assert carried.zone_count[UNDERLYING] == 1 and carried.zones[UNDERLYING, 0, 1] == 1.0
+    assert [zone.weight(day) for zone in zones_of(levels, UNDERLYING, day)] == [1.0]

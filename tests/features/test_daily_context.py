@@ -172,6 +172,25 @@ def test_an_index_of_something_else_is_left_as_it_is(market: Market) -> None:
     assert daily_context(chain_of(market, 2), before, bars).daily_ohlc[0].tolist() == [7.0] * 4
 
 
+def test_an_index_that_ends_more_than_ten_days_before_is_no_history(market: Market) -> None:
+    day = market.sessions[0].trade_date
+    bars = daily_table({day - timedelta(n): [100.0] * 4 for n in (11, 12, 13)})
+    assert daily_context(chain_of(market, 0), None, bars).daily_ohlc.size == 0
+    still = daily_table({day - timedelta(n): [100.0] * 4 for n in (10, 20, 31)})
+    found = daily_context(chain_of(market, 0), None, still)
+    assert found.daily.dates.tolist() == [day - timedelta(20), day - timedelta(10), day]
+
+
+def test_sessions_after_the_end_of_the_index_are_their_own_daily_bars(market: Market) -> None:
+    first = market.sessions[0].trade_date
+    bars = daily_table({first - timedelta(400): [100.0] * 4, first - timedelta(399): [101.0] * 4})
+    previous = None
+    for i in range(3):
+        previous = daily_context(chain_of(market, i), previous, bars)
+    assert previous is not None
+    assert previous.daily_ohlc.tolist() == [one.rolling_ohlc[-1].tolist() for one in market.contexts[:2]]
+
+
 def test_without_an_index_the_sessions_themselves_are_the_daily_bars(market: Market) -> None:
     assert market.contexts[3].daily_ohlc.tolist() == [one.rolling_ohlc[-1].tolist() for one in market.contexts[:3]]
 

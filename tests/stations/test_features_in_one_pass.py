@@ -11,6 +11,7 @@ import pytest
 from mr_platform import stations
 from mr_platform.features.catalogue import components
 from mr_platform.features.context import daily_context
+from mr_platform.features.inputs import session_inputs
 from mr_platform.features.memory import DailyContext
 from mr_platform.features.running import CHAIN_READ
 from mr_platform.lake.digest import table_digest
@@ -91,3 +92,21 @@ def test_closes_of_an_underlying_are_the_futures_or_the_spots_as_the_source_has_
     by_future, by_spot, by_forward = (core_table(DAYS[0], seed=0, kind=kind) for kind in ("future", "spot", "forward"))
     np.testing.assert_allclose(underlying_closes(by_future, session) - underlying_closes(by_spot, session), 20.0)
     assert np.isnan(underlying_closes(by_forward, session)).all()
+
+
+def test_a_peer_without_future_and_spot_is_compared_by_the_forward_of_its_nearest_expiry(tmp_path: Path) -> None:
+    made, session = Lake(tmp_path), Session(DAYS[0], "ordinary", (ORDINARY_WINDOW,))
+    for symbol, seed in (("NIFTY", 0), ("BANKNIFTY", 9)):
+        said = {"symbol": symbol, "underlying": "forward"}
+        made.publish("core/option_chain", Partition(symbol, DAYS[0]), core_table(DAYS[0], seed=seed), metadata=said)
+    own, other = (
+        session_inputs(OptionChainDay.from_core(core, session, symbol=symbol), 375, passes=()).forward
+        for symbol in ("NIFTY", "BANKNIFTY")
+        for core in (made.read("core/option_chain", Partition(symbol, DAYS[0])),)
+    )
+    for until in (None, 11 * 60):
+        found = stations.compute_features(made, Partition("NIFTY", DAYS[0]), components=["c6"], until=until)
+        spread = found.to_table()[PEERED[1]].to_numpy()
+        expected = (np.log(own[15:] / own[:-15]) - np.log(other[15:] / other[:-15]))[: spread.size - 15]
+        np.testing.assert_allclose(spread[15:], expected, rtol=0, atol=1e-12)
+        assert np.isfinite(expected).mean() > 0.5

@@ -23,7 +23,7 @@ class Zone:
 
     def weight(self, day: DayConstants) -> float:
         """Summed weight of its methods."""
-        return float(sum(day.method_weights[m] for m in sorted(self.methods)))
+        return min(float(sum(day.method_weights[m] for m in sorted(self.methods))), 1.0)
 
     @property
     def mask(self) -> int:

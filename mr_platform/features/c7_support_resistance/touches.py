@@ -70,12 +70,12 @@ def fill_zones(a, day: DayConstants, carried: Carried):
 
 @inner
 def weight_of(mask, day):
-    """Sum of the weights of the methods in ``mask``."""
+    """Sum of the weights of the methods in ``mask``; that of all of them is 1, not a rounding above it."""
     total = 0.0
     for method in range(N_METHODS):
         if mask >> method & 1:
             total += day.method_weights[method]
-    return total
+    return min(total, 1.0)
 
 
 @inner
