@@ -35,6 +35,8 @@ PASSES = ("smile", "greeks")
 DEEP_FIELDS = ("open", "high", "low", "volume", "oi")
 """What is read of the nearest expiry beside its close."""
 GREEKS = ("delta", "gamma", "theta", "vega", "vanna", "charm", "volga")
+_SPLITTER = 2.0**33 + 1.0
+"""Leaves 53 - 33 bits: Dekker, "A floating-point technique for extending the available precision", 1971."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +58,9 @@ class SessionInputs(SessionSeries):
         By role (NEAR, NEXT, FAR): forward, time to expiry in years from the bar's close, calendar days (-1 where the
         role is not filled), index of the ATM strike (-1 unknown).
     volatility float64 [M, 3, K, 2]
-        Black-76 volatility of each leg on its expiry's forward, decimal per year, inside [0.01, 3]; pass "smile" (the
-        nearest alone, others NaN, with pass "greeks").
+        Black-76 volatility of each leg on its expiry's forward, decimal per year, inside [0.01, 3], to 20 bits: six
+        digits, a hundredth of what a tick moves it. Finer ones are the solver's, and what is left when two are
+        subtracted must not be. Pass "smile" (the nearest alone, others NaN, with pass "greeks").
     delta, gamma, theta, vega, vanna, charm, volga float64 [M, K, 2]
         Of the nearest expiry at each leg's own volatility; units as in ``kernels.reference.black76``; pass "greeks".
     spot float64 [M], future float64 [M, 6]
@@ -241,6 +244,8 @@ class InputStream:
                 chain.strikes,
                 made["years"][rows, role, None],
             )[0, :, 0]
+            lifted = found * _SPLITTER
+            found = lifted - (lifted - found)
             found[(found < self._limits.iv_lowest) | (found > self._limits.iv_highest)] = np.nan
             made["volatility"][rows, role] = found
         if self._greeks:
