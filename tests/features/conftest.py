@@ -14,6 +14,7 @@ from mr_platform.features.context import daily_context
 from mr_platform.features.memory import DailyContext
 from mr_platform.market.chain import OptionChainDay
 from mr_platform.market.sessions import ORDINARY_WINDOW, Session
+from tests.features.contract_sessions import World
 
 STEP = 50.0
 COLUMNS = ("open", "high", "low", "close")
@@ -94,3 +95,9 @@ def build_market() -> Callable[..., Market]:
 def market(build_market: Callable[..., Market]) -> Market:
     """Seven consecutive sessions with a listed future."""
     return build_market(7)
+
+
+@pytest.fixture(scope="session")
+def world() -> World:
+    """Ten sessions of three expiries with all eight components run over them."""
+    return World()

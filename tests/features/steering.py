@@ -45,10 +45,8 @@ class Laboratory:
 
     def columns(self, parameters: ParameterSet, case: Case) -> dict[str, bytes]:
         """Every column of the component in the last session of the case, by name."""
-        previous: DailyContext | None = None
         *before, last = self._sessions(case)
-        for chain in before:
-            previous = daily_context(chain, previous, parameters=parameters)
+        previous = self._after(before, parameters)
         components = running.with_what_they_read([self._key], parameters=parameters)
         run = running.run_components(components, last, previous=previous, parameters=parameters)
         one, out = components[self._key], run.outputs[self._key]
@@ -58,12 +56,19 @@ class Laboratory:
 
     def context(self, parameters: ParameterSet, case: Case) -> dict[str, str]:
         """Every column of core/daily_context of the last session of the case, by name."""
-        previous: DailyContext | None = None
-        for chain in self._sessions(case):
-            previous = daily_context(chain, previous, parameters=parameters)
+        previous = self._after(self._sessions(case), parameters)
         assert previous is not None
         (row,) = previous.to_table().to_pylist()
         return {name: repr(value) for name, value in row.items()}
+
+    def _after(self, chains: Sequence[OptionChainDay], parameters: ParameterSet) -> DailyContext | None:
+        """The context that the sessions leave; of the components, only what the steered one needs has run."""
+        previous: DailyContext | None = None
+        for chain in chains:
+            components = running.with_what_they_read(["c1", self._key], parameters=parameters)
+            ran = running.run_components(components, chain, previous=previous, parameters=parameters)
+            previous = daily_context(chain, previous, parameters=parameters, ran=ran)
+        return previous
 
     def _sessions(self, case: Case) -> list[OptionChainDay]:
         if case not in self._chains:

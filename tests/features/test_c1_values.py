@@ -353,7 +353,7 @@ def test_features_of_an_evening_session_cover_its_bars() -> None:
     from datetime import time
 
     session = Session(TUESDAY, "muhurat", ((time(9, 15), time(9, 17)),))
-    frame = compute_features(roll_core(), session)
+    frame = compute_features(roll_core(), session, components=("c1",))
     assert frame.minutes.tolist() == [555, 556] and frame.values.shape == (2, 120)
 
 

@@ -217,9 +217,10 @@ def test_a_session_leaves_its_pairs_and_its_last_blocks(
 ) -> None:
     left = Correlation().leave(inputs, computed[0], computed[1])
     assert all(name.startswith("c6_") for name in left)
-    assert left["c6_pairs_seen"].shape == (1, N_TRACKED)
+    # two sessions before, then this one
+    assert left["c6_pairs_seen"].shape == (3, N_TRACKED)
     observed = computed[1].carried.strength[4::5, 0]
-    assert left["c6_pairs_median"][0, 0] == pytest.approx(np.nanmedian(observed))
+    assert left["c6_pairs_median"][-1, 0] == pytest.approx(np.nanmedian(observed))
     block = column(computed[0], "matrix_block_prices_50")
     assert left["c6_blocks"][0] == block[np.isfinite(block)][-1]
 

@@ -24,7 +24,7 @@ from mr_platform.parameters.values import Value
 from tests.features.c6_session import NAMES, compute, inputs_of
 from tests.features.conftest import STEP
 from tests.features.steering import fits, other_values, with_values
-from tests.features.test_c6_contract import TERM
+from tests.features.test_c6_particulars import TERM
 
 if TYPE_CHECKING:
     from tests.features.conftest import Market

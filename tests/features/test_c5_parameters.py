@@ -1,10 +1,9 @@
-"""What every component must keep to, on C5: engines agree, a tick is a batch, a prefix is the whole, no filler."""
+"""What is particular to C5: its parameters, its two assets, and levels of another kind of underlying."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field, fields, replace
-from datetime import date, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +19,7 @@ from mr_platform.market.chain import OptionChainDay
 from mr_platform.market.sessions import ORDINARY_WINDOW, Session
 from mr_platform.parameters.atr_ema_cpr import PIVOT_METHODS, AtrEmaCprParameters
 from mr_platform.parameters.common import CentralPivotRange
-from mr_platform.parameters.objects import declared_for, defaults
+from mr_platform.parameters.objects import defaults
 from tests.features.conftest import MONDAY, STEP, core_table
 
 PARTS = ("values", "score", "confidence", "health")
@@ -157,63 +156,6 @@ def assert_same_bits(one: ComponentOutput, other: ComponentOutput) -> None:
         assert np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True), name
 
 
-def test_the_catalogue_holds_the_budget() -> None:
-    features = AtrEmaCpr().features
-    assert Counter(spec.group for spec in features) == {"dual_asset": 40, "atr": 20, "ema": 20, "cpr": 14}
-    assert len(set(NAMES)) == 94
-    assert all(spec.name.startswith(f"c5_{spec.group}_") for spec in features)
-    unknown = [(s.name, p) for s in features for p in s.parameters if not declared_for(AtrEmaCprParameters, p)]
-    assert unknown == []
-
-
-@pytest.mark.parametrize("i", [0, 1, 8])
-def test_reference_and_cpu_agree_and_lack_the_same_values(sessions: Sessions, i: int) -> None:
-    slow = run_components({"c5": AtrEmaCpr(engine="reference")}, sessions.chains[i], previous=sessions.previous(i))
-    for name in PARTS:
-        a, b = getattr(sessions.runs[i].outputs["c5"], name), getattr(slow.outputs["c5"], name)
-        assert np.array_equal(np.isnan(a), np.isnan(b)), name
-        assert np.nanmax(np.abs(a - b) / np.maximum(np.abs(b), 1e-6)) <= 1e-9, name
-    left = slow.memory()
-    for name, values in sessions.runs[i].memory().items():
-        np.testing.assert_allclose(values, left[name], rtol=1e-9, err_msg=name)
-
-
-@pytest.mark.parametrize("cuts", ["one by one", "five by five", "at random"])
-def test_ticks_give_the_bits_of_the_batch(sessions: Sessions, cuts: str) -> None:
-    rng = np.random.default_rng(5)
-    at = {
-        "one by one": list(range(1, 376)),
-        "five by five": list(range(5, 376, 5)),
-        "at random": [*sorted(rng.choice(np.arange(1, 375), 20, replace=False).tolist()), 375],
-    }[cuts]
-    assert_same_bits(computed(sessions, 8, at), sessions.runs[8].outputs["c5"])
-
-
-def test_ticks_of_the_reference_give_the_bits_of_its_batch(sessions: Sessions) -> None:
-    whole = computed(sessions, 8, [375], engine="reference")
-    assert_same_bits(computed(sessions, 8, [7, 120, 121, 375], engine="reference"), whole)
-
-
-@pytest.mark.parametrize("n", [1, 16, 77, 300])
-def test_a_prefix_gives_the_bits_of_the_whole_session_without_the_rows_after_it(sessions: Sessions, n: int) -> None:
-    cut = computed(sessions, 7, [n], inputs=sessions.runs[7].inputs.until(n))
-    assert_same_bits(cut, sessions.runs[7].outputs["c5"].part(0, n))
-
-
-def test_the_order_of_the_rows_does_not_matter(sessions: Sessions) -> None:
-    session = Session(MONDAY + timedelta(days=1), "ordinary", (ORDINARY_WINDOW,))
-    core = core_table(session.trade_date, seed=1, dte=1)
-    shuffled = core.take(pa.array(np.random.default_rng(7).permutation(core.num_rows)))
-    chain = OptionChainDay.from_core(shuffled, session, strike_step=STEP)
-    run = run_components({"c5": AtrEmaCpr()}, chain, previous=sessions.contexts[0])
-    assert_same_bits(run.outputs["c5"], sessions.runs[1].outputs["c5"])
-
-
-def test_doubling_every_price_changes_no_feature(sessions: Sessions) -> None:
-    doubled = build(3, scale=2.0)
-    assert_same_bits(doubled.runs[2].outputs["c5"], sessions.runs[2].outputs["c5"])
-
-
 def test_swapping_calls_and_puts_changes_no_feature_of_a_straddle_beside_a_future(sessions: Sessions) -> None:
     inputs = sessions.runs[1].inputs
     legs = [0, 1, 2, 6, 7, 8, 3, 4, 5]
@@ -231,47 +173,6 @@ def test_a_missing_straddle_bar_leaves_the_underlying_alone(sessions: Sessions) 
     assert np.array_equal(holed[:, own], whole[:, own], equal_nan=True)
     straddle = [i for i, name in enumerate(NAMES) if "straddle" in name]
     assert np.isnan(holed[100:110, straddle]).all()
-
-
-def test_no_column_is_empty_constant_or_a_twin_of_another(sessions: Sessions) -> None:
-    values, names = np.vstack([run.outputs["c5"].values for run in sessions.runs]), np.array(NAMES)
-    finite = np.isfinite(values)
-    assert names[~finite.any(axis=0)].tolist() == []
-    assert not np.isinf(values).any()
-    assert names[np.nanmax(values, axis=0) == np.nanmin(values, axis=0)].tolist() == []
-    ranked = np.nan_to_num((values - np.nanmean(values, axis=0)) / np.nanstd(values, axis=0))
-    share = np.sqrt(np.outer(finite.mean(axis=0), finite.mean(axis=0)))
-    correlation = np.abs(ranked.T @ ranked) / len(values) / share
-    twins = np.argwhere(np.triu(correlation >= 0.999999, 1))
-    assert [(names[a], names[b]) for a, b in twins] == []
-
-
-def test_values_stay_in_the_ranges_the_catalogue_states(sessions: Sessions) -> None:
-    values = np.vstack([run.outputs["c5"].values for run in sessions.runs])
-    for spec, column in zip(AtrEmaCpr().features, values.T, strict=True):
-        low, high = spec.range
-        known = column[np.isfinite(column)]
-        assert known.min() >= low - 1e-12 and known.max() <= high + 1e-12, spec.name
-
-
-def test_a_feature_is_unknown_before_its_warm_up_on_a_first_session(sessions: Sessions) -> None:
-    for spec, column in zip(AtrEmaCpr().features, sessions.runs[0].outputs["c5"].values.T, strict=True):
-        assert np.isnan(column[: min(spec.warmup_minutes - 1, 375)]).all(), spec.name
-
-
-def test_scores_confidences_and_healths_stay_in_their_ranges(sessions: Sessions) -> None:
-    for run in sessions.runs:
-        out = run.outputs["c5"]
-        known = np.isfinite(out.score)
-        assert np.abs(out.score[known]).max() <= 1
-        assert (out.confidence >= 0).all() and (out.confidence <= 1).all() and (out.confidence[~known] == 0).all()
-        assert set(out.health[known].tolist()) <= {1, 2} and (out.health[~known] == 0).all()
-    assert (sessions.runs[8].outputs["c5"].health == 2).mean() > 0.8
-
-
-def test_a_first_session_lives_from_its_own_prices(sessions: Sessions) -> None:
-    values = sessions.runs[0].outputs["c5"].values
-    assert np.isfinite(values).any(axis=0).sum() >= 50
 
 
 def test_recursions_run_on_across_sessions(sessions: Sessions) -> None:
@@ -301,18 +202,6 @@ def test_flat_bars_of_a_spot_have_the_true_range_of_their_closes() -> None:
         expected += (one - expected) / min(n, 14)
     found = spot.runs[0].outputs["c5"].values[-1, NAMES.index("c5_atr_percent_underlying_14")]
     assert found == pytest.approx(expected / close[-1])
-
-
-def test_an_empty_session_is_unknown_and_hands_nothing_on_but_what_it_was_given(sessions: Sessions) -> None:
-    session = Session(date(2022, 11, 29), "ordinary", (ORDINARY_WINDOW,))
-    core = core_table(session.trade_date, seed=1).slice(0, 0)
-    chain = OptionChainDay.from_core(core, session, strike_step=STEP)
-    run = run_components({"c5": AtrEmaCpr()}, chain, previous=sessions.contexts[8])
-    out = run.outputs["c5"]
-    assert np.isnan(out.values).all() and np.isnan(out.score).all() and not out.confidence.any()
-    before = sessions.contexts[8].memory
-    assert run.memory()["c5_ema"].tolist() == before["c5_ema"].tolist()
-    assert run.memory()["c5_history_future_seen"].tolist() == before["c5_history_future_seen"].tolist()
 
 
 def columns(sessions: Sessions, settings: AtrEmaCprParameters) -> dict[str, bytes]:
