@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mr_platform import logs
-from mr_platform.commands import config, standin
+from mr_platform.commands import config, standin, weights
 from mr_platform.commands import migrate as migration_commands
 from mr_platform.commands.arguments import (
     DEFAULT_HOME,
@@ -45,6 +45,7 @@ app = typer.Typer(
     help="Which regime the index-option market is in, and the proof.",
 )
 app.add_typer(config.app)
+app.add_typer(weights.app)
 
 
 def main() -> None:

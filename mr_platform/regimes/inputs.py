@@ -20,6 +20,8 @@ Ints = NDArray[np.int64]
 Times = NDArray[np.datetime64]
 
 HEALTH = ("healthy", "degraded", "unavailable")
+# What is read of a component's table besides its features.
+SCORE_COLUMNS = ("event_ts", "known_ts", "dte", "score", "confidence", "health")
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def stamps(moments: Times) -> pa.Array:
 
 
 def scores_from_features(features: pa.Table, component: int) -> ComponentScores:
-    """The scores in a component's published feature table (event_ts, known_ts, dte, score, confidence, health)."""
+    """The scores in a component's published feature table (SCORE_COLUMNS)."""
     table = features.sort_by("event_ts")
     return ComponentScores(
         component=component,

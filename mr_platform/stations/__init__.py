@@ -29,6 +29,7 @@ from mr_platform.stations.moved import Chosen, Moved, plan_row, status_row
 from mr_platform.stations.regimes import publish_labels, publish_regimes
 from mr_platform.stations.report import StationReport
 from mr_platform.stations.validation_rules import validation_outcomes
+from mr_platform.stations.weights import undo_weights, weight_rows, weights_in_force
 
 __all__ = [
     "Chosen",
@@ -64,8 +65,11 @@ __all__ = [
     "take_up_landed",
     "to_migrate",
     "train_model",
+    "undo_weights",
     "unified_answer",
     "unmet_by_migrated",
     "validation_outcomes",
     "verify_migrated",
+    "weight_rows",
+    "weights_in_force",
 ]

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mr_platform.errors import MissingPartition
+from mr_platform.features.catalogue import components
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 from mr_platform.market.sessions import nse_calendar
@@ -22,7 +23,7 @@ from mr_platform.parameters.regimes import (
     TacticalParameters,
 )
 from mr_platform.parameters.workbook_regimes import WorkbookParameters
-from mr_platform.regimes.inputs import ModelAnswer, scores_from_features
+from mr_platform.regimes.inputs import SCORE_COLUMNS, ModelAnswer, scores_from_features
 from mr_platform.regimes.labels import class_shares, label_session
 from mr_platform.regimes.results import RegimeTables, analyse
 from mr_platform.regimes.state import MarketState, market_state
@@ -131,7 +132,7 @@ def _analysed(lake: Lake, partition: Partition, timer: Timer) -> tuple[RegimeTab
     """Result tables of a symbol-day from its published features, the version of the model that answered (""), and the
     session's labels, worked out when they are first asked for.
     """
-    found = feature_tables(lake, partition)
+    found = [entry for entry in components() if lake.describe(entry.table, partition) is not None]
     if not found:
         raise MissingPartition(
             rule="regimes follow published features",
@@ -140,10 +141,10 @@ def _analysed(lake: Lake, partition: Partition, timer: Timer) -> tuple[RegimeTab
             remedy="publish features first",
         )
     labels = functools.cache(lambda: session_labels(lake, partition, "nowcast"))
-    model = model_answer(lake, found, labels)
+    model = model_answer(lake, partition, labels)
     tables = analyse(
         partition.symbol,
-        [scores_from_features(table, number) for number, table in found.items()],
+        [scores_from_features(lake.read(e.table, partition, columns=SCORE_COLUMNS), e.number) for e in found],
         in_force(lake, RegimeParameters),
         weights=weighting(weights_of(lake, partition, timer), labels),
         model=model,
@@ -152,18 +153,7 @@ def _analysed(lake: Lake, partition: Partition, timer: Timer) -> tuple[RegimeTab
     return tables, model.version if model is not None else "", labels
 
 
-def feature_tables(lake: Lake, partition: Partition) -> dict[int, pa.Table]:
-    """The published feature tables of a symbol-day by component number."""
-    from mr_platform.features.catalogue import components
-
-    return {
-        entry.number: lake.read(entry.table, partition)
-        for entry in components()
-        if lake.describe(entry.table, partition) is not None
-    }
-
-
-def model_answer(lake: Lake, features: dict[int, pa.Table], labels: Callable[[], pa.Table]) -> ModelAnswer | None:
+def model_answer(lake: Lake, partition: Partition, labels: Callable[[], pa.Table]) -> ModelAnswer | None:
     """What the champion of the nowcast says of the rows; None where no model has been promoted.
 
     It may read the session's ``labels``, each from its known_ts on. They are worked out from the context published so
@@ -171,7 +161,15 @@ def model_answer(lake: Lake, features: dict[int, pa.Table], labels: Callable[[],
     """
     from mr_platform.stations.models import answer
 
-    return answer(lake, NOWCAST, features, labels=labels)
+    if not lake.objects(f"models/{NOWCAST}"):
+        # without a model nobody reads the 774 columns
+        return None
+    tables = {
+        entry.number: lake.read(entry.table, partition)
+        for entry in components()
+        if lake.describe(entry.table, partition) is not None
+    }
+    return answer(lake, NOWCAST, tables, labels=labels)
 
 
 def _market(lake: Lake, partition: Partition) -> MarketState | None:

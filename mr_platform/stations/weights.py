@@ -13,10 +13,11 @@ import hashlib
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
-from mr_platform.errors import UsageError
+from mr_platform.errors import MissingPartition, UsageError
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 from mr_platform.market.sessions import IST, nse_calendar
@@ -93,16 +94,20 @@ def publish_performance(
     return publish(lake, PERFORMANCE, partition, rows, timer)
 
 
+def weights_in_force(lake: Lake, symbol: str, day: date | None = None) -> list[dict[str, Any]]:
+    """Rows of the weights in force in a session, the newest by default; MissingPartition where it has none."""
+    held = lake.partitions(WEIGHTS, symbol=symbol)
+    if not held:
+        raise _no_weights(symbol)
+    rows: list[dict[str, Any]] = lake.read(WEIGHTS, held[-1] if day is None else Partition(symbol, day)).to_pylist()
+    return rows
+
+
 def weight_rows(lake: Lake, symbol: str) -> pa.Table:
     """Every weight of a symbol, each once, in the order in which they came into force."""
     tables = [lake.read(WEIGHTS, one) for one in lake.partitions(WEIGHTS, symbol=symbol)]
     if not tables:
-        raise UsageError(
-            rule="the symbol has component weights",
-            value=symbol,
-            place=WEIGHTS,
-            remedy="publish its regimes first (mr run)",
-        )
+        raise _no_weights(symbol)
     seen: set[str] = set()
     rows = []
     for row in pa.concat_tables(tables).to_pylist():
@@ -112,15 +117,20 @@ def weight_rows(lake: Lake, symbol: str) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=tables[0].schema.remove_metadata())
 
 
-def undo_weights(lake: Lake, symbol: str, weight_id: str, reason: str) -> Decision:
+def undo_weights(lake: Lake, symbol: str, weight_id: str, why: str, who: str) -> Decision:
     """Take a change back: from the session after the newest one on, its cell weighs what it did before the change.
 
-    ``weight_id``: any of the seven rows of the change, or the beginning of one. Later changes of the cell go with it,
-    and the cell learns from sessions after the undoing alone. What was answered before stays as it was answered.
-    UsageError for an unknown or ambiguous id, a start value, or a reason that says nothing.
+    ``weight_id``: any of the seven rows of the change, or the beginning of one; ``who`` answers for it. Later changes
+    of the cell go with it, and the cell learns from sessions after the undoing alone. What was answered before stays as
+    it was answered. UsageError for an unknown or ambiguous id, a start value, or a reason that says nothing.
     """
-    if not reason.strip():
-        raise UsageError(rule="an undoing has a reason", value=reason, place=symbol, remedy="say why, with --why")
+    if not why.strip() or not who.strip():
+        raise UsageError(
+            rule="an undoing has a reason and somebody who answers for it",
+            value=(why, who),
+            place=f"weights of {symbol}",
+            remedy="say why, and who",
+        )
     rows = {row["weight_id"]: row for row in weight_rows(lake, symbol).to_pylist()}
     found = [row for name, row in rows.items() if name.startswith(weight_id)] if weight_id else []
     if len(found) != 1 or found[0]["previous_weight_id"] is None:
@@ -148,7 +158,7 @@ def undo_weights(lake: Lake, symbol: str, weight_id: str, reason: str) -> Decisi
         performance=tuple(
             float("nan") if row["performance_metric"] is None else row["performance_metric"] for row in back
         ),
-        reason=f"{found[0]['weight_id']}: {reason.strip()}",
+        reason=f"{found[0]['weight_id']} by {who.strip()}: {why.strip()}",
         undoes=found[0]["weight_id"],
     )
     record(lake, symbol, decision)
@@ -230,3 +240,12 @@ def _performance(lake: Lake, partition: Partition) -> SessionPerformance | None:
 @functools.lru_cache(maxsize=4096)
 def _read_performance(root: str, partition: Partition, stamp_ns: int, size: int) -> SessionPerformance | None:
     return read_performance(Lake(Path(root)).read(PERFORMANCE, partition))
+
+
+def _no_weights(symbol: str) -> MissingPartition:
+    return MissingPartition(
+        rule="the symbol has component weights",
+        value=symbol,
+        place=WEIGHTS,
+        remedy="publish its regimes first (mr run)",
+    )
