@@ -8,14 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from mr_platform.features.catalogue import FeatureSpec, component
 from mr_platform.features.component import ComponentOutput
-from mr_platform.features.context import daily_context
 from mr_platform.features.memory import DailyContext
-from mr_platform.features.running import Run, all_components
+from mr_platform.features.running import Run
 from tests.features.contract_sessions import (
     EXPIRY,
     FIRST,
@@ -58,77 +56,6 @@ def memory_of(run: Run, key: str) -> dict[str, Floats]:
 def own(context: DailyContext, key: str) -> dict[str, Floats]:
     """What the context holds of the component."""
     return {name: values for name, values in context.memory.items() if name.startswith(f"{key}_")}
-
-
-@pytest.fixture(scope="session")
-def both_engines(world: World) -> Mapping[int, tuple[Run, Run]]:
-    """Sessions of ``REFERENCE`` by the compiled and the readable components, on the same inputs."""
-    return {
-        i: tuple(world.cut(i, n, all_components(name)) for name in ("cpu", "reference"))  # type: ignore[misc]
-        for i, n in REFERENCE.items()
-    }
-
-
-@pytest.fixture(scope="session")
-def by_reference(world: World) -> Run:
-    """The short session in pieces, its inputs by the readable kernels too."""
-    return world.again(MUHURAT, ends=(1, 2, 31), engine="reference")[1]
-
-
-@pytest.fixture(scope="session")
-def by_minute(world: World) -> Run:
-    """A session with memory, minute by minute."""
-    return world.again(LEARNED, ends=range(1, LAST))[1]
-
-
-@pytest.fixture(scope="session")
-def by_fits(world: World) -> Run:
-    """A session with outages in pieces of any length."""
-    ends = np.sort(np.random.default_rng(5).choice(np.arange(1, LAST), 25, replace=False))
-    return world.again(HOLED, ends=ends.tolist())[1]
-
-
-@pytest.fixture(scope="session")
-def prefixes(world: World) -> Mapping[int, Run]:
-    """A session cut at the source: rows after the cut were never there."""
-    return {n: world.again(LEARNED, until=n)[1] for n in CUTS}
-
-
-@pytest.fixture(scope="session")
-def shuffled(world: World) -> Run:
-    core = world.cores[EXPIRY]
-    return world.again(EXPIRY, core.take(pa.array(np.random.default_rng(7).permutation(core.num_rows))))[1]
-
-
-@pytest.fixture(scope="session")
-def with_a_late_strike(world: World) -> tuple[Run, Run]:
-    """A session whose outermost strikes are first named late, in one go and in two pushes around that minute."""
-    core = world.cores[LEARNED]
-    strikes = core["strike"].to_numpy()
-    inner = (strikes > strikes.min()) & (strikes < strikes.max())
-    late = core.filter(pa.array(inner | (minutes_of(core) >= 700)))
-    return world.again(LEARNED, late)[1], world.again(LEARNED, late, ends=(145,))[1]
-
-
-@pytest.fixture(scope="session")
-def silent(world: World) -> tuple[Run, DailyContext]:
-    """A session in which nothing was received, and what it leaves."""
-    chain, run = world.again(LEARNED, world.cores[LEARNED].slice(0, 0))
-    return run, daily_context(chain, world.before(LEARNED), ran=run)
-
-
-@pytest.fixture(scope="session")
-def from_table(world: World) -> Run:
-    """A session that begins with a context read back from its table."""
-    context = world.before(LEARNED)
-    assert context is not None
-    return world.again(LEARNED, previous=DailyContext.from_table(context.to_table()))[1]
-
-
-@pytest.fixture(scope="session")
-def forgotten(world: World) -> Run:
-    """A session with everything known before it taken away."""
-    return world.again(LEARNED, previous=None)[1]
 
 
 class ComponentContract:

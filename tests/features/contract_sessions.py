@@ -43,7 +43,7 @@ class Plan:
         return Session(self.day, "muhurat" if self.window == MUHURAT_WINDOW else "ordinary", (self.window,))
 
 
-FIRST, HOLED, EXPIRY, LEARNED, MUHURAT, OTHER_KIND, LATE = 0, 2, 3, 6, 7, 8, 9
+FIRST, HOLED, EXPIRY, MONDAY, LEARNED, MUHURAT, OTHER_KIND = 0, 2, 3, 5, 6, 7, 8
 PLANS = (
     Plan(date(2022, 11, 14), 2),
     Plan(date(2022, 11, 15), 2),
