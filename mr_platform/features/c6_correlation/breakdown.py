@@ -17,6 +17,8 @@ NAN = math.nan
 PAIRS = np.array(layout.PAIRS)
 DEPARTURE, SHARE, LARGEST, LEVEL, AGE, USED, DECOUPLED, ABSORPTION, SHIFT, SLOPE = 6, 12, 13, 14, 15, 16, 17, 18, 19, 24
 """Where each kind of column begins; the tracked pairs' confidences come first."""
+CONFIDENCE_GRID = 1e9
+"""Confidences are told to nine digits: near zero the rest is the volatility solver's, and engines differ by it."""
 
 
 @njit(cache=True, error_model="numpy")
@@ -51,7 +53,7 @@ def confidence(size, threshold, mean, spread, deviations, decline, slope_cut):
         doubt *= 1.0 - depth(mean - width - size, width)
     if not math.isnan(decline):
         doubt *= 1.0 - depth(slope_cut - decline, -slope_cut)
-    return 1.0 - doubt
+    return np.rint((1.0 - doubt) * CONFIDENCE_GRID) / CONFIDENCE_GRID
 
 
 @njit(cache=True, error_model="numpy")

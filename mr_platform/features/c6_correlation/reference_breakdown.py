@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mr_platform.features.c6_correlation.breakdown import CONFIDENCE_GRID
 from mr_platform.features.c6_correlation.layout import N_GROUPS, N_SERIES, N_TRACKED, PAIR_NAMES, PAIRS
 from mr_platform.features.c6_correlation.state import Carried, DayConstants, Floats
 from mr_platform.features.c6_correlation.windows import FLAT
@@ -104,7 +105,7 @@ def breakdown(
             decline = slope(sizes[:, q], t, r.slope_bars)
             if np.isfinite(decline):
                 doubt *= 1 - _depth(r.slope_cut - decline, -r.slope_cut)
-            found[q] = 1 - doubt
+            found[q] = np.rint((1 - doubt) * CONFIDENCE_GRID) / CONFIDENCE_GRID
             out[f"breakdown_confidence_{PAIR_NAMES[q]}"][t] = found[q]
         known = found[np.isfinite(found)]
         if known.size and known.size >= rule.windows.series_share * N_TRACKED:
