@@ -26,7 +26,8 @@ from mr_platform.stations.migration import (
 )
 from mr_platform.stations.models import publish_model_metadata, train_model
 from mr_platform.stations.moved import Chosen, Moved, plan_row, status_row
-from mr_platform.stations.regimes import publish_labels, publish_regimes
+from mr_platform.stations.orchestration import orchestrator
+from mr_platform.stations.regimes import market_data, publish_labels, publish_regimes
 from mr_platform.stations.report import StationReport
 from mr_platform.stations.validation_rules import validation_outcomes
 from mr_platform.stations.weights import undo_weights, weight_rows, weights_in_force
@@ -43,10 +44,12 @@ __all__ = [
     "except_partition",
     "ingest_files",
     "known_core",
+    "market_data",
     "migrate",
     "migrated",
     "migration_failures",
     "migration_status",
+    "orchestrator",
     "plan_migration",
     "plan_row",
     "publish_core",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mr_platform.errors import MissingPartition
 from mr_platform.exporting import known_by
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 from mr_platform.market.sessions import nse_calendar
-from mr_platform.parameters.regimes import HistoryParameters, PositionParameters, TransitionParameters
+from mr_platform.parameters.regimes import COMPONENTS, HistoryParameters, PositionParameters, TransitionParameters
 from mr_platform.regimes.history import record
 from mr_platform.regimes.inputs import instants
 from mr_platform.regimes.positions import recommend, volatility_score
@@ -75,14 +77,16 @@ def unified_answer(lake: Lake, partition: Partition, *, until: int | None = None
         instants(history["event_ts"]), history["master_regime"].to_pylist(), in_force(lake, HistoryParameters)
     )
     last = rows.slice(rows.num_rows - 1).to_pylist()[0]
-    answers = lake.read(COMPONENT_RESULTS, partition).to_pylist()
+    answers = lake.read(COMPONENT_RESULTS, partition)
+    mine = answers.filter(pc.equal(answers["event_ts"], rows["event_ts"][-1])).to_pylist()
+    # C8 is the seven together: it would count them twice
     scores = {
         row["component_id"]: float("nan") if row["score"] is None else row["score"]
-        for row in answers
-        if row["event_ts"] == last["event_ts"]
+        for row in mine
+        if row["component_id"] in COMPONENTS
     }
-    weights = {row["component_id"]: row["weight_factor"] for row in answers if row["event_ts"] == last["event_ts"]}
-    trend = float(np.nansum([scores[c] * (weights[c] or 0.0) for c in scores]))
+    told = contributions(mine)
+    trend = float(sum(one["contribution"] or 0.0 for one in told.values()))
     advice = in_force(lake, PositionParameters)
     volatility = volatility_score(_range_percentages(lake, partition, until), advice)
     confidence = last["master_confidence"] if last["master_confidence"] is not None else float("nan")
@@ -96,7 +100,33 @@ def unified_answer(lake: Lake, partition: Partition, *, until: int | None = None
         recommend(last["master_regime"], 0.0 if np.isnan(confidence) else confidence, volatility, trend, advice),
         HistoricalContext(float(past.duration_hours[-1]), float(past.stability[-1]), past.previous[-1]),
     )
-    return answer | {"transitions": transitions(rows, in_force(lake, TransitionParameters))}
+    return answer | {
+        "source": last["source"],
+        "reason": last["reason"],
+        "rule_regime": last["rule_regime"],
+        "components": told,
+        "transitions": transitions(rows, in_force(lake, TransitionParameters)),
+    }
+
+
+def contributions(answers: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What each component says at a bar and what it weighs there, by key; ``contribution`` is weight x score.
+
+    Null where a component has no score; C8 weighs nothing beside the seven that it stands for.
+    """
+    return {
+        f"c{row['component_id']}": {
+            "score": row["score"],
+            "confidence": row["confidence_score"],
+            "weight": row["weight_factor"],
+            "contribution": None
+            if row["score"] is None or row["weight_factor"] is None
+            else row["score"] * row["weight_factor"],
+            "prediction": row["regime_prediction"],
+            "health": row["health"],
+        }
+        for row in answers
+    }
 
 
 def transitions(master: pa.Table, parameters: TransitionParameters) -> list[dict[str, object]]:

@@ -25,6 +25,7 @@ from mr_platform.parameters.regimes import (
 from mr_platform.parameters.workbook_regimes import WorkbookParameters
 from mr_platform.regimes.inputs import SCORE_COLUMNS, ModelAnswer, scores_from_features
 from mr_platform.regimes.labels import class_shares, label_session
+from mr_platform.regimes.orchestrator import MarketData
 from mr_platform.regimes.results import RegimeTables, analyse
 from mr_platform.regimes.state import MarketState, market_state
 from mr_platform.regimes.weights_in_force import weighting
@@ -111,11 +112,11 @@ def publish_regimes(lake: Lake, partition: Partition, *, as_of: datetime | None 
     to it, and regimes follow their rows; a session under way has not turned out yet.
     """
     with timed("regimes", partition) as timer:
-        tables, version, labels = _analysed(lake, partition, timer)
+        tables, data = _analysed(lake, partition, timer)
         measured = {"run_seconds": f"{timer.seconds}", **stamp(lake, *_STEERING)}
         publish(lake, COMPONENT_RESULTS, partition, tables.components, timer, metadata=measured)
         if as_of is None or as_of >= nse_calendar().session(partition.trade_date).close:
-            publish_performance(lake, partition, tables, labels(), timer)
+            publish_performance(lake, partition, tables, data.labels(), timer)
         shares = pc.value_counts(tables.master["master_regime"]).to_pylist()
         return publish(
             lake,
@@ -124,13 +125,32 @@ def publish_regimes(lake: Lake, partition: Partition, *, as_of: datetime | None 
             tables.master,
             timer,
             metadata=measured,
-            details={"model": version or "rules", "regimes": {str(s["values"]): s["counts"] for s in shares}},
+            details={
+                "model": data.model.version if data.model is not None else "rules",
+                "regimes": {str(s["values"]): s["counts"] for s in shares},
+            },
         )
 
 
-def _analysed(lake: Lake, partition: Partition, timer: Timer) -> tuple[RegimeTables, str, Callable[[], pa.Table]]:
-    """Result tables of a symbol-day from its published features, the version of the model that answered (""), and the
-    session's labels, worked out when they are first asked for.
+def _analysed(lake: Lake, partition: Partition, timer: Timer) -> tuple[RegimeTables, MarketData]:
+    """Result tables of a symbol-day under the weights in force, and what they are made from."""
+    data = market_data(lake, partition)
+    tables = analyse(
+        partition.symbol,
+        data.components,
+        in_force(lake, RegimeParameters),
+        weights=weighting(weights_of(lake, partition, timer), data.labels),
+        model=data.model,
+        market=data.market,
+    )
+    return tables, data
+
+
+def market_data(lake: Lake, partition: Partition) -> MarketData:
+    """What the bars of a symbol-day are analysed from: published scores, the champion's answer, the underlying.
+
+    The session's labels are worked out when they are first asked for, from the context published so far: a session
+    under way and its later rebuild are given the same.
     """
     found = [entry for entry in components() if lake.describe(entry.table, partition) is not None]
     if not found:
@@ -141,23 +161,18 @@ def _analysed(lake: Lake, partition: Partition, timer: Timer) -> tuple[RegimeTab
             remedy="publish features first",
         )
     labels = functools.cache(lambda: session_labels(lake, partition, "nowcast"))
-    model = model_answer(lake, partition, labels)
-    tables = analyse(
-        partition.symbol,
+    return MarketData(
         [scores_from_features(lake.read(e.table, partition, columns=SCORE_COLUMNS), e.number) for e in found],
-        in_force(lake, RegimeParameters),
-        weights=weighting(weights_of(lake, partition, timer), labels),
-        model=model,
+        labels,
+        model=model_answer(lake, partition, labels),
         market=_market(lake, partition),
     )
-    return tables, model.version if model is not None else "", labels
 
 
 def model_answer(lake: Lake, partition: Partition, labels: Callable[[], pa.Table]) -> ModelAnswer | None:
     """What the champion of the nowcast says of the rows; None where no model has been promoted.
 
-    It may read the session's ``labels``, each from its known_ts on. They are worked out from the context published so
-    far, so that a session under way and its later rebuild give the model the same.
+    It may read the session's ``labels``, each from its known_ts on.
     """
     from mr_platform.stations.models import answer
 

@@ -70,10 +70,9 @@ def weights_of(lake: Lake, partition: Partition, timer: Timer) -> WeightsInForce
         return read_weights(lake.read(WEIGHTS, partition))
     settings = in_force(lake, MasterIntegrationParameters)
     moment = nse_calendar().session(partition.trade_date).open.replace(tzinfo=IST)
-    sessions = [_performance(lake, one) for one in earlier[-settings.learning.lookback :]]
     weights = next_weights(
         read_weights(lake.read(WEIGHTS, before)),
-        [one for one in sessions if one is not None],
+        performances(lake, partition),
         moment,
         settings,
         since=before.trade_date,
@@ -96,18 +95,35 @@ def publish_performance(
 
 def weights_in_force(lake: Lake, symbol: str, day: date | None = None) -> list[dict[str, Any]]:
     """Rows of the weights in force in a session, the newest by default; MissingPartition where it has none."""
+    rows: list[dict[str, Any]] = lake.read(WEIGHTS, held_weights(lake, symbol, day)).to_pylist()
+    return rows
+
+
+def held_weights(lake: Lake, symbol: str, day: date | None = None) -> Partition:
+    """Where the weights of a session stand, the newest by default; MissingPartition where the symbol has none."""
     held = lake.partitions(WEIGHTS, symbol=symbol)
     if not held:
-        raise _no_weights(symbol)
-    rows: list[dict[str, Any]] = lake.read(WEIGHTS, held[-1] if day is None else Partition(symbol, day)).to_pylist()
-    return rows
+        raise MissingPartition(
+            rule="the symbol has component weights",
+            value=symbol,
+            place=WEIGHTS,
+            remedy="publish its regimes first (mr run)",
+        )
+    return held[-1] if day is None else Partition(symbol, day)
+
+
+def performances(lake: Lake, partition: Partition) -> list[SessionPerformance]:
+    """How the sessions before one turned out, oldest first, as many as are looked back over."""
+    earlier = [p for p in lake.partitions(PERFORMANCE, symbol=partition.symbol) if p.trade_date < partition.trade_date]
+    lookback = in_force(lake, MasterIntegrationParameters).learning.lookback
+    found = [_performance(lake, one) for one in earlier[-lookback:]]
+    return [one for one in found if one is not None]
 
 
 def weight_rows(lake: Lake, symbol: str) -> pa.Table:
     """Every weight of a symbol, each once, in the order in which they came into force."""
+    held_weights(lake, symbol)
     tables = [lake.read(WEIGHTS, one) for one in lake.partitions(WEIGHTS, symbol=symbol)]
-    if not tables:
-        raise _no_weights(symbol)
     seen: set[str] = set()
     rows = []
     for row in pa.concat_tables(tables).to_pylist():
@@ -147,7 +163,7 @@ def undo_weights(lake: Lake, symbol: str, weight_id: str, why: str, who: str) ->
         if (row["dte_bucket"], row["regime_context"]) == cell and row["last_updated"] == found[0]["last_updated"]
     ]
     back = [rows[row["previous_weight_id"]] for row in sorted(change, key=lambda row: int(row["component_id"]))]
-    newest = lake.partitions(WEIGHTS, symbol=symbol)[-1].trade_date
+    newest = held_weights(lake, symbol).trade_date
     session = nse_calendar().next(newest)
     decision = Decision(
         decision_id=identify("decision", symbol, UNDO, found[0]["weight_id"], session),
@@ -240,12 +256,3 @@ def _performance(lake: Lake, partition: Partition) -> SessionPerformance | None:
 @functools.lru_cache(maxsize=4096)
 def _read_performance(root: str, partition: Partition, stamp_ns: int, size: int) -> SessionPerformance | None:
     return read_performance(Lake(Path(root)).read(PERFORMANCE, partition))
-
-
-def _no_weights(symbol: str) -> MissingPartition:
-    return MissingPartition(
-        rule="the symbol has component weights",
-        value=symbol,
-        place=WEIGHTS,
-        remedy="publish its regimes first (mr run)",
-    )
