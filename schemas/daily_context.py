@@ -34,8 +34,18 @@ DAILY_CONTEXT = TableSchema(
         ),
         Column("session_value", _LIST, f"Sum of price x volume [10]: {_SERIES}", nullable=False),
         Column("session_volume", _LIST, f"Sum of volume over bars with a price [10]: {_SERIES}", nullable=False),
-        Column("week_value", _LIST, "session_value summed over the calendar week so far [10]", nullable=False),
-        Column("week_volume", _LIST, "session_volume summed over the calendar week so far [10]", nullable=False),
+        Column(
+            "week_value",
+            _LIST,
+            "session_value summed over the calendar week, NaN if not all known [10]",
+            nullable=False,
+        ),
+        Column(
+            "week_volume",
+            _LIST,
+            "session_volume summed over the calendar week, NaN if not all known [10]",
+            nullable=False,
+        ),
         Column(
             "ema_value", _LIST, "EMA 20, 50, 100, 200 of the nine series at the close [36]", "rupees", nullable=False
         ),

@@ -17,7 +17,7 @@ from mr_platform.features.c1_triple_straddle import (
     integrate_multi_timeframe_analysis,
     learn_dte_specific_weights,
 )
-from mr_platform.features.c1_triple_straddle.component import TripleStraddle
+from mr_platform.features.c1_triple_straddle.component import TripleStraddle, day_constants
 from mr_platform.features.c1_triple_straddle.learning import performance
 from mr_platform.features.component import ComponentOutput, SessionStart
 from mr_platform.features.engine import compute_features
@@ -181,10 +181,32 @@ def test_vwap_of_session_previous_and_week(compute) -> None:
     assert found["vwap_cross_age_atm"].tolist() == [0.0, 1.0]
 
 
-def test_vwap_of_the_week_starts_afresh_on_monday(compute) -> None:
-    friday = context(trade_date=date(2022, 11, 11))
-    found = compute(series([100.0, 104.0], volumes=[10.0, 30.0]), friday)
-    assert found["vwap_deviation_atm_week"][1] == found["vwap_deviation_atm_session"][1]
+def test_vwap_of_the_week_starts_afresh_on_monday() -> None:
+    settings = defaults(TripleStraddleParameters)
+    friday, monday = context(trade_date=date(2022, 11, 11)), date(2022, 11, 14)
+    for previous in (friday, None):
+        start = SessionStart(monday, 375, 1, "spot", previous)
+        assert (day_constants(settings, start).week_sums == 0.0).all()
+
+
+@pytest.mark.parametrize(
+    "previous",
+    [
+        None,  # nothing known before
+        context(trade_date=date(2022, 11, 11)),  # Monday's session is missing
+        context(week_sums=np.full((10, 2), np.nan)),  # Monday's did not know its own
+    ],
+)
+def test_a_week_with_a_session_missing_has_no_vwap(compute, previous) -> None:
+    found = compute(series([100.0, 104.0], volumes=[10.0, 30.0]), previous)
+    assert np.isfinite(found["vwap_deviation_atm_session"]).all()
+    assert np.isnan(found["vwap_deviation_atm_week"]).all()
+
+
+def test_holidays_are_no_missing_sessions() -> None:
+    monday = context(trade_date=date(2022, 11, 7))  # Tuesday the 8th was a holiday
+    start = SessionStart(date(2022, 11, 9), 375, 1, "spot", monday)
+    assert (day_constants(defaults(TripleStraddleParameters), start).week_sums == [10_000.0, 100.0]).all()
 
 
 def test_vwap_leaves_out_bars_without_volume_and_is_unknown_while_there_is_none(compute) -> None:

@@ -77,9 +77,10 @@ def test_volatility_reprices_each_leg_and_greeks_are_those_of_its_own_volatility
         f, strike, years = inputs.forwards[t, NEAR], inputs.strikes_listed[k], inputs.years[t, NEAR]
         price = black76.price(*(np.array(x) for x in (f, strike, years, sigma, float(leg))))
         # of 20 bits, half the last is 2^-21 of it: less than a hundredth of a tick of price
-        exact = black76.implied_volatility(*(np.array(x) for x in (inputs.chain_close[t, k, leg], f, strike, years, leg)))
+        premium = inputs.chain_close[t, k, leg]
+        exact = black76.implied_volatility(*(np.array(x) for x in (premium, f, strike, years, leg)))
         assert float(sigma * 2**40) % 2**16 == 0 and abs(sigma / float(exact) - 1) <= 2.0**-21
-        assert float(price) == pytest.approx(inputs.chain_close[t, k, leg], abs=0.05 / 100)
+        assert float(price) == pytest.approx(premium, abs=0.05 / 100)
         greeks = black76.greeks(*(np.array(x) for x in (f, strike, years, sigma, float(leg))))
         for name in ("delta", "gamma", "theta", "vega", "vanna", "charm", "volga"):
             assert getattr(inputs, name)[t, k, leg] == pytest.approx(float(getattr(greeks, name)), rel=1e-9), name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from mr_platform.features.c1_triple_straddle.state import Carried, DayConstants,
 from mr_platform.features.catalogue import FeatureSpec
 from mr_platform.features.component import AdaptiveComponent, ComponentOutput, SessionStart
 from mr_platform.features.series import SessionSeries
+from mr_platform.market.sessions import nse_calendar
 from mr_platform.parameters.objects import defaults
 from mr_platform.parameters.triple_straddle import TripleStraddleParameters
 
@@ -81,14 +83,16 @@ def day_constants(settings: TripleStraddleParameters, day: SessionStart) -> DayC
     """The constants of one session. Quantities of another kind of underlying than today's are left unknown."""
     previous_hlc = np.full((10, 3), np.nan)
     previous_vwap = np.full(10, np.nan)
-    week_sums = np.zeros((10, 2))
+    earlier = _earlier_in_week(day.trade_date)
+    # a week of which a session is not known has no VWAP: NaN in the sums stays until the next week
+    week_sums = np.full((10, 2), np.nan if earlier is not None else 0.0)
     previous = day.previous
     if previous is not None:
         rows = slice(0, 10 if previous.underlying == day.underlying else 9)
         previous_hlc[rows] = previous.rolling_ohlc[rows, 1:]
         value, volume = previous.session_sums.T
         previous_vwap[rows] = np.divide(value, volume, out=np.full(10, np.nan), where=volume > 0)[rows]
-        if previous.trade_date.isocalendar()[:2] == day.trade_date.isocalendar()[:2]:
+        if previous.trade_date == earlier:
             week_sums[rows] = previous.week_sums[rows]
     weights = np.array(settings.component_learning.start)
     timeframe_weights = np.array(settings.timeframe_learning.start)
@@ -129,6 +133,14 @@ def day_constants(settings: TripleStraddleParameters, day: SessionStart) -> DayC
         week_sums=week_sums,
         future=int(day.underlying == "future"),
     )
+
+
+def _earlier_in_week(trade_date: date) -> date | None:
+    """The session before, where the exchange had one in the same calendar week."""
+    calendar = nse_calendar()
+    monday = trade_date - timedelta(days=trade_date.weekday())
+    sessions = calendar.between(max(monday, calendar.first), trade_date)
+    return max((day for day in sessions if day < trade_date), default=None)
 
 
 def _past(day: SessionStart) -> tuple[Floats, Floats, Floats] | None:

@@ -24,7 +24,7 @@ class DayConstants(NamedTuple):
     ``technique`` [91, 3] EMA, VWAP, pivot weight by DTE; ``weights`` [10] of the components and
     ``timeframe_weights`` [4] in force; ``previous_hlc`` [10, 3] high, low, close of the previous session by series,
     row 9 the underlying; ``previous_vwap`` [10]; ``week_sums`` [10, 2] sum(price x volume) and sum(volume) of the
-    week's earlier sessions; ``future`` 1 when the underlying is a listed future.
+    week's earlier sessions, NaN where one of them is not known; ``future`` 1 when the underlying is a listed future.
     """
 
     n_bars: int

@@ -32,8 +32,9 @@ def spec(
     bounds: tuple[float, float] = ANY,
     warmup: int = 1,
     parameters: tuple[str, ...] = (),
+    version: int = 1,
 ) -> FeatureSpec:
-    return FeatureSpec(f"c1_{group}_{quantity}", "c1", group, description, unit, bounds, warmup, parameters)
+    return FeatureSpec(f"c1_{group}_{quantity}", "c1", group, description, unit, bounds, warmup, parameters, version)
 
 
 def ema() -> Iterator[FeatureSpec]:
@@ -140,12 +141,12 @@ def ema() -> Iterator[FeatureSpec]:
 def vwap() -> Iterator[FeatureSpec]:
     rolling = ("window", "windows.coverage")
     kinds = (
-        ("session", "of the session so far", 1, ()),
-        ("previous", "of the previous session", 1, ()),
-        ("rolling_20", "of the last 20 bars", 16, rolling),
-        ("week", "of the calendar week so far", 1, ()),
+        ("session", "of the session so far", 1, (), 1),
+        ("previous", "of the previous session", 1, (), 1),
+        ("rolling_20", "of the last 20 bars", 16, rolling, 1),
+        ("week", "of the calendar week so far, none unless every session of it is known", 1, (), 2),
     )
-    for kind, words, warmup, parameters in kinds:
+    for kind, words, warmup, parameters, version in kinds:
         for a in ASSETS:
             yield spec(
                 "vwap",
@@ -153,6 +154,7 @@ def vwap() -> Iterator[FeatureSpec]:
                 f"(P - VWAP) / VWAP of the rolling {a} straddle, VWAP {words}",
                 warmup=warmup,
                 parameters=parameters,
+                version=version,
             )
     for a in ASSETS:
         yield spec(
@@ -176,12 +178,17 @@ def vwap() -> Iterator[FeatureSpec]:
         yield spec(
             "vwap", f"slope_{a}_15", f"relative change of the {a} straddle's session VWAP over 15 bars", warmup=16
         )
-    for kind, words, *_ in (kinds[0], kinds[1], kinds[3]):
-        yield spec("vwap", f"deviation_future_{kind}", f"(P - VWAP) / VWAP of the listed future, VWAP {words}")
+    for kind, words, *_, version in (kinds[0], kinds[1], kinds[3]):
+        yield spec(
+            "vwap",
+            f"deviation_future_{kind}",
+            f"(P - VWAP) / VWAP of the listed future, VWAP {words}",
+            version=version,
+        )
     yield spec(
         "vwap",
         "score_future",
-        "stepped deviation scores of the listed future: .40 session + .40 previous session + .20 week",
+        "stepped deviation scores of the listed future: .40 session + .40 previous session + .20 week, what is known",
         unit="score",
         bounds=UNIT,
         parameters=(*VWAP_SCORE, "future_vwap_weights"),
