@@ -41,7 +41,7 @@ class MadeChain:
 def made_chain(bars: int = BARS, strikes: int = STRIKES, expiries: int = EXPIRIES, *, seed: int = 2022) -> MadeChain:
     """The seeded chain; closes lie on the tick."""
     rng = np.random.default_rng(seed)
-    listed = np.arange(strikes) * STEP + CENTRE - STEP * (strikes // 2)
+    listed = np.asarray(np.arange(strikes) * STEP + CENTRE - STEP * (strikes // 2), np.float64)
     forward = CENTRE + rng.normal(0, 8, (1, bars, 1)).cumsum(axis=1) + np.linspace(0, 150, EXPIRIES)[:expiries]
     years = np.broadcast_to(np.array(DAYS[:expiries]) / 365, forward.shape).copy()
     moneyness = np.log(listed / forward[..., None]) / np.sqrt(years)[..., None]
@@ -49,7 +49,7 @@ def made_chain(bars: int = BARS, strikes: int = STRIKES, expiries: int = EXPIRIE
     volatility = np.repeat(smile[..., None], 2, axis=-1) + rng.normal(0, 0.001, (*smile.shape, 2))
     market = (forward[..., None, None], listed[:, None], years[..., None, None])
     close = np.maximum(np.round(black76.price(*market, volatility, np.arange(2)) / TICK) * TICK, TICK)
-    return MadeChain(close, forward, listed, years, volatility)
+    return MadeChain(close, np.asarray(forward, np.float64), listed, years, volatility)
 
 
 def made_session(bars: int = BARS, on: date = SESSION_DATE) -> Session:
@@ -82,10 +82,24 @@ def core_table(chain: MadeChain, on: date = SESSION_DATE, *, seed: int = 4) -> p
         held = rng.integers(1_000, 9_000, close.shape[1:]) + rng.integers(-40, 41, close.shape).cumsum(axis=0)
         columns |= {f"{side}_volume": traded.reshape(-1), f"{side}_oi": np.maximum(held, 0).reshape(-1) * 50}
         columns[f"{side}_iv"] = chain.volatility[0, ..., leg].reshape(-1)
+    columns |= {f"future_{name}": values[bar] for name, values in _future(chain.forward[0, :, 0], rng).items()}
     fields = CORE_OPTION_CHAIN.arrow()
     arrays = [_column(columns.get(f.name), n).cast(f.type) for f in fields]
     table = pa.Table.from_arrays(arrays, names=fields.names)
-    return table.replace_schema_metadata({"symbol": "NIFTY", "underlying": "spot"})
+    return table.replace_schema_metadata({"symbol": "NIFTY", "underlying": "future"})
+
+
+def _future(close: Floats, rng: np.random.Generator) -> dict[str, NDArray]:
+    """A listed future whose price is the nearest expiry's forward, by field [M]."""
+    before, reach = np.concatenate([close[:1], close[:-1]]), rng.uniform(0, 4, (2, close.size))
+    return {
+        "open": before,
+        "high": np.maximum(before, close) + reach[0],
+        "low": np.minimum(before, close) - reach[1],
+        "close": close,
+        "volume": rng.integers(1, 400, close.size) * 50,
+        "oi": 9_000_000 + rng.integers(-400, 401, close.size).cumsum() * 50,
+    }
 
 
 def _column(values: Any, n: int) -> pa.Array:

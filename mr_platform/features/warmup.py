@@ -31,7 +31,7 @@ from mr_platform.market.chain import OptionChainDay
 from mr_platform.market.rolling import rolling
 from mr_platform.market.sessions import Session
 
-HALVES = (("c1", "c2", "c3", "c8"), ("c4", "c5", "c6", "c7"))
+HALVES = (("c1", "c2", "c3", "c5", "c8"), ("c4", "c6", "c7"))
 """Components that one process compiles, of about equal work."""
 _BARS, _STRIKES = 20, 31
 _LATE = 8
@@ -109,7 +109,7 @@ def _call_interfaces(inputs: SessionInputs) -> None:
     from mr_platform.features.c7_support_resistance import interface as c7
     from mr_platform.features.c8_master_integration import interface as c8
 
-    walk = 100.0 + np.arange(_BARS) % 7
+    walk = np.asarray(100.0 + np.arange(_BARS) % 7, np.float64)
     integrate_multi_timeframe_analysis([TimeframeReading(3, 0.5, 1.0), TimeframeReading(5, 0.4, 1.0)])
     classify_sentiment_with_adaptive_thresholds(0.2)
     c3.analyze_cumulative_atm_strikes(inputs)
