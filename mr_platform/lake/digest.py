@@ -6,6 +6,7 @@ nulls made canonical. Metadata stays out, so that a re-run with another run id p
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Sequence
 
@@ -15,16 +16,22 @@ import pyarrow.compute as pc
 
 def table_digest(table: pa.Table) -> str:
     """Hex SHA-256 of the table's content. -0.0 and 0.0 differ, as do NaN and null."""
-    return columns_digest(table.schema, table.num_rows, table.column)
+    batches = [batch.columns for batch in table.to_batches()]
+    return _digest(table.schema, table.num_rows, lambda at: [columns[at] for columns in batches])
 
 
 def columns_digest(schema: pa.Schema, rows: int, column_of: Callable[[str], pa.ChunkedArray]) -> str:
     """`table_digest` of a table of which ``column_of`` gives one column at a time, by name."""
+    names = schema.names
+    return _digest(schema, rows, lambda at: column_of(names[at]).chunks)
+
+
+def _digest(schema: pa.Schema, rows: int, chunks_of: Callable[[int], Sequence[pa.Array]]) -> str:
     digest = hashlib.sha256()
     digest.update(rows.to_bytes(8, "little"))
-    for field in schema:
-        digest.update(f"{field.name}\0{_type_name(field.type)}\0".encode())
-        _update(digest.update, column_of(field.name).chunks, field.type)
+    for at, (name, kind) in enumerate(zip(schema.names, schema.types, strict=True)):
+        digest.update(f"{name}\0{_type_name(kind)}\0".encode())
+        _update(digest.update, chunks_of(at), kind)
     return digest.hexdigest()
 
 
@@ -33,6 +40,7 @@ def bytes_digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+@functools.lru_cache(maxsize=256)
 def _type_name(kind: pa.DataType) -> str:
     """The type without what a Parquet round trip changes: a list's item name, a dictionary's index width."""
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
@@ -42,10 +50,15 @@ def _type_name(kind: pa.DataType) -> str:
 
 def _update(update: Callable[[bytes | memoryview], None], chunks: Sequence[pa.Array], kind: pa.DataType) -> None:
     """Validity of all chunks, then lengths of all, then values of all: what one array of them would give."""
+    with_nulls = any(chunk.null_count for chunk in chunks)
+    if not with_nulls and _is_number(kind):
+        for chunk in chunks:
+            _fixed(update, chunk)
+        return
     if pa.types.is_dictionary(kind):
         _update(update, [chunk.cast(kind.value_type) for chunk in chunks], kind.value_type)
         return
-    if any(chunk.null_count for chunk in chunks):
+    if with_nulls:
         update(b"nulls")
         for chunk in chunks:
             _fixed(update, pc.is_valid(chunk).cast(pa.uint8()))
@@ -60,18 +73,24 @@ def _update(update: Callable[[bytes | memoryview], None], chunks: Sequence[pa.Ar
             _update(update, [pc.struct_field(chunk, index) for chunk in chunks], kind.field(index).type)
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
         empty = "" if not pa.types.is_binary(kind) else b""
-        for chunk in chunks:
-            _fixed(update, pc.fill_null(pc.binary_length(chunk), 0).cast(pa.int64()))
-        for chunk in chunks:
-            _text(update, pc.fill_null(chunk, empty))
+        filled = [pc.fill_null(chunk, empty) if chunk.null_count else chunk for chunk in chunks]
+        for chunk in filled:
+            _fixed(update, pc.binary_length(chunk).cast(pa.int64()))
+        for chunk in filled:
+            _text(update, chunk)
     elif pa.types.is_boolean(kind):
         for chunk in chunks:
             _fixed(update, pc.fill_null(chunk, False).cast(pa.uint8()))  # noqa: FBT003 - the value to fill with
-    elif pa.types.is_decimal(kind) and any(chunk.null_count for chunk in chunks):
+    elif pa.types.is_decimal(kind) and with_nulls:
         update(str([value for chunk in chunks for value in chunk.to_pylist()]).encode())
     else:
         for chunk in chunks:
             _fixed(update, chunk)
+
+
+@functools.lru_cache(maxsize=256)
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_temporal(kind))
 
 
 def _text(update: Callable[[bytes | memoryview], None], filled: pa.Array) -> None:

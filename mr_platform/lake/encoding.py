@@ -1,7 +1,9 @@
-"""How the lake's Parquet is written: floats split by byte, integers as deltas, text by dictionary, zstd 1."""
+"""How the lake's Parquet is written: floats split by byte, integers as deltas, text by dictionary; zstd 1, or LZ4 where
+columns are short."""
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +16,40 @@ WRITER_OPTIONS: dict[str, Any] = {
     "write_statistics": True,
     "store_schema": True,
 }
+SHORT = 4096
+"""Rows below which a column is too short for zstd: each gets a compressor of its own, which costs more than to encode
+it, and saves a hundredth of the bytes. Nor is one row group of so few rows ever skipped for the range of a float."""
 
 
 def column_options(schema: pa.Schema) -> dict[str, Any]:
     """The encodings of each column by its type, as `pyarrow.parquet.ParquetWriter` takes them."""
-    floats = [f.name for f in schema if pa.types.is_floating(f.type)]
-    integers = [f.name for f in schema if pa.types.is_integer(f.type) or pa.types.is_temporal(f.type)]
-    text = [f.name for f in schema if _is_text(f.type)]
-    encodings = dict.fromkeys(floats, "BYTE_STREAM_SPLIT")
-    encodings |= {name: "DELTA_BINARY_PACKED" for name in integers if schema.field(name).type.bit_width in (32, 64)}
-    return {"use_dictionary": text or False, "column_encoding": encodings or None}
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind))
+    kinds = [(field.name, _encoding(field.type)) for field in schema]
+    return {
+        "use_dictionary": [name for name, encoding in kinds if encoding == "DICTIONARY"] or False,
+        "column_encoding": {name: encoding for name, encoding in kinds if encoding not in ("", "DICTIONARY")} or None,
+    }
 
 
 def write_table(data: pa.Table, path: Path) -> None:
     """One file, one row group."""
-    pq.write_table(data, path, row_group_size=max(data.num_rows, 1), **WRITER_OPTIONS, **column_options(data.schema))
+    options = WRITER_OPTIONS | column_options(data.schema)
+    if data.num_rows >= SHORT:
+        pq.write_table(data, path, row_group_size=data.num_rows, **options)
+        return
+    ranged = [field.name for field in data.schema if not pa.types.is_floating(field.type)]
+    options |= {"compression": "lz4", "compression_level": None, "write_statistics": ranged or False}
+    # to a file each column would go in writes of a few hundred bytes
+    whole = pa.BufferOutputStream()
+    pq.write_table(data, whole, row_group_size=max(data.num_rows, 1), **options)
+    path.write_bytes(whole.getvalue())
+
+
+@functools.lru_cache(maxsize=256)
+def _encoding(kind: pa.DataType) -> str:
+    """Parquet's name of a type's encoding, "" for the plain one."""
+    if pa.types.is_floating(kind):
+        return "BYTE_STREAM_SPLIT"
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind):
+        return "DICTIONARY"
+    whole = pa.types.is_integer(kind) or pa.types.is_temporal(kind)
+    return "DELTA_BINARY_PACKED" if whole and kind.bit_width in (32, 64) else ""
