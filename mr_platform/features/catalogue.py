@@ -112,11 +112,18 @@ def catalogue() -> tuple[FeatureSpec, ...]:
 
 
 def as_json() -> list[dict[str, Any]]:
-    """The catalogue as plain lists and dictionaries; an unbounded end of a range is None."""
+    """The catalogue as plain lists and dictionaries; an unbounded end of a range is None.
+
+    ``mirror`` is what the feature becomes where calls and puts change places (``features.mirror``), None where unknown.
+    """
+    from mr_platform.features.mirror import mirrors
+
     rows = []
     for spec in catalogue():
         row = asdict(spec)
         row["range"] = [None if abs(bound) == float("inf") else bound for bound in spec.range]
         row["parameters"] = list(spec.parameters)
+        mirror = mirrors().get(spec.name)
+        row["mirror"] = None if mirror is None else mirror._asdict()
         rows.append(row)
     return rows

@@ -25,8 +25,6 @@ from tests.features.c6_session import column, compute, inputs_of
 from tests.features.conftest import STEP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.features.conftest import Market
 
 RULE = defaults(CorrelationParameters)
@@ -174,16 +172,6 @@ def test_a_phases_matrix_is_a_correlation_matrix(inputs: SessionInputs, phase: i
     assert np.linalg.eigvalsh(found.values).min() > -1e-12
     # fifty bars are short for more than 25 series
     assert (found.shrinkage > 0) == (len(found.names) > 25)
-
-
-def test_prices_doubled_change_nothing(
-    build_market: Callable[..., Market], computed: tuple[ComponentOutput, SessionState]
-) -> None:
-    double = build_market(3, scale=2.0)
-    chain = OptionChainDay.from_core(double.cores[2], double.sessions[2], strike_step=2 * STEP)
-    out = compute(inputs_of(chain), previous=double.contexts[1])[0]
-    np.testing.assert_allclose(out.values, computed[0].values, rtol=2e-3, atol=2e-4)
-    assert np.mean(np.isclose(out.values, computed[0].values, rtol=1e-6, atol=1e-9, equal_nan=True)) > 0.95
 
 
 def test_calls_for_puts_leave_what_pairs_them_alone(

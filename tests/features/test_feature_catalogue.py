@@ -43,6 +43,7 @@ def test_every_entry_says_what_it_is() -> None:
 def test_json_has_no_infinities() -> None:
     first = as_json()[0]
     assert first["name"] == "c1_ema_deviation_atm_20" and first["range"] == [None, None] and first["version"] == 1
+    assert first["mirror"] == {"counterpart": "c1_ema_deviation_atm_20", "sign": 1}
 
 
 def test_an_unknown_component_is_refused_with_the_nearest() -> None:
