@@ -159,7 +159,8 @@ def lake_tables(relation: str) -> list[str]:
 
 def _documentation(folder: Path) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for path in sorted(folder.glob("*.yml")):
+    # the sources are documented by the assets of the lake; reading them here would cost every run its milliseconds
+    for path in sorted(set(folder.glob("*.yml")) - {folder / "sources.yml"}):
         for entry in read_yaml(path).get("models", []):
             found[str(entry["name"])] = entry
     return found

@@ -4,7 +4,8 @@ Analysts keep a reader open on the warehouse file for as long as they like. A re
 file: it writes a scratch file beside it and renames it into place when it is whole.
 
 Schema ``lake`` holds one relation for each result table: a view over the published Parquet objects, or an empty table
-of the same columns while nothing is published. dbt builds ``staging`` and ``marts`` on them.
+of the same columns while nothing is published. Beside them stands the feature catalogue, known from the code alone.
+dbt builds ``staging`` and ``marts`` on them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import pyarrow as pa
 from mr_platform import logs
 from mr_platform.errors import DataError, MissingPartition, UsageError
 from mr_platform.features.catalogue import components
+from mr_platform.features.catalogue_table import FEATURE_CATALOGUE, catalogue_table
 from schemas.labels import LABEL_TABLES
 from schemas.migration import MIGRATION_LEDGER
 from schemas.tables import TABLES, TableSchema
@@ -49,6 +51,7 @@ RELATIONS: dict[str, str] = {
     **{entry.table: entry.relation for entry in components()},
     **{schema.name: f"labels_{schema.name.removeprefix('labels/')}" for schema in LABEL_TABLES.values()},
     MIGRATION_LEDGER.name: "migration_ledger",
+    FEATURE_CATALOGUE.name: "feature_catalogue",
 }
 
 
@@ -116,13 +119,14 @@ def build_staging(lake_root: Path, out: Path) -> tuple[StagedTable, ...]:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {LAKE_SCHEMA}")
         for table, relation in RELATIONS.items():
-            schema = _schema_of(table)
+            schema = schema_of(table)
             objects = sum(1 for _ in (lake_root / table).glob("**/trade_date=*.parquet"))
             if objects:
                 _create_view(connection, relation, schema, lake_root / table)
             else:
                 _create_empty(connection, relation, schema)
             staged.append(StagedTable(table, relation, objects))
+        _fill_catalogue(connection)
         found["objects"] = sum(entry.objects for entry in staged)
     return tuple(staged)
 
@@ -179,14 +183,13 @@ def _run_dbt(scratch: Path, *words: str) -> None:
         )
 
 
-def _schema_of(table: str) -> TableSchema:
+def schema_of(table: str) -> TableSchema:
+    """The contract of a table that the warehouse shows."""
     if table in TABLES:
         return TABLES[table]
-    if table == MIGRATION_LEDGER.name:
-        return MIGRATION_LEDGER
-    for labels in LABEL_TABLES.values():
-        if labels.name == table:
-            return labels
+    for schema in (MIGRATION_LEDGER, FEATURE_CATALOGUE, *LABEL_TABLES.values()):
+        if schema.name == table:
+            return schema
     from mr_platform.features.tables import table_schema
 
     return next(table_schema(entry.key) for entry in components() if entry.table == table)
@@ -206,6 +209,14 @@ def _create_view(connection: duckdb.DuckDBPyConnection, relation: str, schema: T
 def _create_empty(connection: duckdb.DuckDBPyConnection, relation: str, schema: TableSchema) -> None:
     columns = ", ".join(f"{_quoted(c.name)} {_type_of(c.type)}" for c in schema.columns)
     connection.execute(f"CREATE OR REPLACE TABLE {LAKE_SCHEMA}.{relation} ({columns})")
+
+
+def _fill_catalogue(connection: duckdb.DuckDBPyConnection) -> None:
+    """What every feature means: known from the code itself, so no object of the lake stands behind it."""
+    rows = catalogue_table()
+    connection.register("features_known", rows)
+    connection.execute(f"INSERT INTO {LAKE_SCHEMA}.{RELATIONS[FEATURE_CATALOGUE.name]} SELECT * FROM features_known")
+    connection.unregister("features_known")
 
 
 def _quoted(name: str) -> str:
@@ -236,35 +247,6 @@ def _type_of(kind: pa.DataType) -> str:
             remedy="add the type beside the others",
         )
     return names[kind]
-
-
-def sources_document() -> str:
-    """dbt's declaration of schema ``lake``, generated from the tables' contracts (models/staging/sources.yml)."""
-    import yaml
-
-    tables = [
-        {
-            "name": relation,
-            "description": _schema_of(table).description,
-            "columns": [
-                {"name": c.name, "description": f"{c.description} ({c.unit})" if c.unit else c.description}
-                for c in _schema_of(table).columns
-            ],
-        }
-        for table, relation in RELATIONS.items()
-    ]
-    source = {
-        "name": LAKE_SCHEMA,
-        "description": "Result tables of the lake: views over Parquet in DuckDB, tables of the dataset in BigQuery.",
-        "schema": "{{ 'lake' if target.type == 'duckdb' else target.schema }}",
-        "tables": tables,
-    }
-    heading = "# Generated from the table contracts in schemas/: python -m mr_platform.warehouse > this file\n"
-    return heading + yaml.safe_dump({"version": 2, "sources": [source]}, sort_keys=False, width=120)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(sources_document())
 
 
 def ask(warehouse: Path, sql: str) -> list[dict[str, Any]]:

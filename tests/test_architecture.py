@@ -21,6 +21,7 @@ FLOORS = (
     ("mr_platform.learning",),
     ("mr_platform.environments", "mr_platform.exporting", "mr_platform.warehouse", "mr_platform.stations"),
     (
+        "mr_platform.dbt_models",
         "mr_platform.benchmarks",
         "mr_platform.commands",
         "mr_platform.cli",

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +12,8 @@ import pytest
 import yaml
 
 from mr_platform.errors import DataError
+from mr_platform.features.catalogue import catalogue, components
+from mr_platform.features.tables import table_schema
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 from mr_platform.market.sessions import IST
@@ -23,9 +22,7 @@ from mr_platform.warehouse import (
     RELATIONS,
     build_marts,
     build_staging,
-    dbt_environment,
     rebuilding,
-    sources_document,
     warehouse_file,
 )
 from schemas.labels import LABELS_NOWCAST
@@ -246,6 +243,32 @@ def test_every_state_of_the_migration_is_counted_and_only_what_is_proven_counts_
     ) == [(8, 1, 1, 1, 2, 1, 1, 1, 0.25, 800, 200, 7, date(2026, 11, 2), "09:22")]
 
 
+def test_every_feature_is_a_column_of_its_view_and_a_row_of_the_catalogue(built):
+    rows = ask(built, "SELECT name, formula FROM staging.stg_feature_catalogue ORDER BY position")
+    assert rows == [(spec.name, spec.description) for spec in catalogue()]
+    assert len(rows) == 774
+    for entry in components():
+        columns = ask(built, f"DESCRIBE staging.stg_{entry.relation}")
+        assert [name for name, *_ in columns] == ["trade_date", *table_schema(entry.key).arrow().names]
+
+
+def test_no_column_of_a_mart_that_must_be_there_takes_a_null(built):
+    """The contract's constraints are the database's own."""
+    found = ask(
+        built,
+        "SELECT table_name, column_name, is_nullable FROM information_schema.columns WHERE table_schema = 'marts'",
+    )
+    told = yaml.safe_load((DBT_PROJECT / "models" / "marts" / "marts.yml").read_text())["models"]
+    marts = {model["name"]: model["columns"] for model in told}
+    declared = {
+        (name, column["name"], "NO" if {"type": "not_null"} in column.get("constraints", []) else "YES")
+        for name, columns in marts.items()
+        for column in columns
+    }
+    assert set(found) == declared
+    assert len([one for one in found if one[2] == "NO"]) == 68
+
+
 @pytest.mark.slow
 def test_a_verified_partition_with_other_rows_than_its_source_fails_the_build(tmp_path, lake):
     wrong = [row | {"lake_rows": 99} if row["state"] == "verified" else row for row in ledger_rows()]
@@ -294,6 +317,7 @@ def test_what_a_killed_builder_left_is_swept(tmp_path):
 def test_a_table_without_partitions_is_an_empty_typed_relation(tmp_path):
     staged = build_staging(tmp_path / "no lake", tmp_path / "w.duckdb")
     assert {entry.relation: entry.objects for entry in staged} == dict.fromkeys(RELATIONS.values(), 0)
+    assert {entry.relation for entry in components()} < set(RELATIONS.values())
     columns = ask(
         tmp_path / "w.duckdb",
         "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'migration_ledger'",
@@ -335,71 +359,3 @@ def test_a_broken_fact_fails_the_build_by_the_test_that_found_it(tmp_path, lake)
     with pytest.raises(DataError, match="accepted_values_stg_migration_ledger_state"):
         build_marts(lake.root, target, select="stg_migration_ledger")
     assert not target.exists()
-
-
-def test_the_declared_sources_are_those_of_the_table_contracts():
-    assert (DBT_PROJECT / "models" / "staging" / "sources.yml").read_text() == sources_document()
-
-
-def test_every_mart_has_a_contract_a_key_and_described_columns():
-    marts = yaml.safe_load((DBT_PROJECT / "models" / "marts" / "marts.yml").read_text())["models"]
-    assert {mart["name"] for mart in marts} == {path.stem for path in (DBT_PROJECT / "models" / "marts").glob("*.sql")}
-    staging = yaml.safe_load((DBT_PROJECT / "models" / "staging" / "staging.yml").read_text())["models"]
-    files = {path.stem for path in (DBT_PROJECT / "models" / "staging").glob("*.sql")}
-    assert {model["name"] for model in staging} == files
-    for mart in marts:
-        assert any("unique_key" in entry for entry in mart["data_tests"]), mart["name"]
-    for model in marts + staging:
-        assert all(len(column["description"]) > 3 for column in model["columns"]), model["name"]
-    project = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text())
-    assert project["models"]["market_regime"]["marts"]["+contract"] == {"enforced": True}
-    assert project["flags"]["send_anonymous_usage_stats"] is False
-
-
-def declared_by_the_assets():
-    """Of each model, what assets/marts.py reads from the project's files: layer, models and lake tables before it."""
-    from assets.marts import dbt_models
-
-    return {model.name: (model.layer, set(model.refs), set(model.sources)) for model in dbt_models()}
-
-
-def told_by_dbt(models):
-    """The same by dbt's own manifest; the label tables, which a loop names, under their common prefix."""
-    found = {}
-    for name, node in models.items():
-        before = [parent.split(".") for parent in node["depends_on"]["nodes"]]
-        tables = {parent[-1] for parent in before if parent[0] == "source"}
-        found[name] = (
-            node["fqn"][1],
-            {parent[-1] for parent in before if parent[0] == "model"},
-            {"labels_" if table.startswith("labels_") else table for table in tables},
-        )
-    return found
-
-
-@pytest.mark.slow
-def test_the_same_models_are_valid_for_bigquery_without_credentials(tmp_path):
-    import sqlglot
-
-    # compiling parses first; a token that nobody issued shows that nothing is asked of the service
-    environment = {**os.environ, **dbt_environment(tmp_path / "unused"), "MR_ENV": "test"}
-    environment |= {"MR_BQ_METHOD": "oauth-secrets", "MR_BQ_TOKEN": "none"}
-    command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "compile"]
-    command += ["--no-populate-cache", "--no-introspect", "--target", "bigquery"]
-    command += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
-    command += ["--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-2000:]
-    manifest = json.loads((tmp_path / "target" / "manifest.json").read_text())
-    models = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
-    assert len(models) == 17
-    assert declared_by_the_assets() == told_by_dbt(models)
-    assert models["mart_regime_daily"]["columns"]["share"]["data_type"] == "float64"
-    assert models["mart_regime_daily"]["relation_name"] == "`market-regime`.`market_regime_test`.`mart_regime_daily`"
-    compiled = list((tmp_path / "target" / "compiled").rglob("models/**/*.sql"))
-    texts = [path.read_text() for path in compiled if path.parent.name in ("staging", "marts")]
-    assert len(texts) == 17
-    for text in texts:
-        assert len(sqlglot.parse(text, read="bigquery")) == 1
-        assert "double" not in text
-        assert "quantile_cont" not in text
