@@ -38,7 +38,7 @@ _SETTLED = 1e-12
 class Decision:
     """Weights of a cell set by decision, in force from the open of ``session`` on.
 
-    ``values`` and the ``performance`` behind them (NaN where none is) of C1..C7; ``undoes``: the change taken back.
+    ``values`` and the ``performance`` behind them (None where none is) of C1..C7; ``undoes``: the change taken back.
     """
 
     decision_id: str
@@ -46,7 +46,7 @@ class Decision:
     session: date
     cell: Cell
     values: tuple[float, ...]
-    performance: tuple[float, ...]
+    performance: tuple[float | None, ...]
     reason: str
     undoes: str | None = None
 
@@ -116,7 +116,8 @@ def _learned(
     if np.abs(values - before.values(*cell)).max() < _SETTLED:
         return ()
     reasons = [_reason(found, target, at, used, least) for at in range(len(COMPONENTS))]
-    return _rows(before.symbol, cell, now, values, found.performance, moment, reasons)
+    told = [None if np.isnan(one) else one for one in found.performance.tolist()]
+    return _rows(before.symbol, cell, now, values, told, moment, reasons)
 
 
 def _history(sessions: Sequence[SessionPerformance], cell: Cell) -> PerformanceHistory:
@@ -134,8 +135,8 @@ def _reason(found: Lesson, target: Floats, at: int, used: Sequence[SessionPerfor
 
 def _decided(before: WeightsInForce, decision: Decision, moment: datetime) -> tuple[Weight, ...]:
     reasons = [f"{decision.kind}: {decision.reason}"] * len(COMPONENTS)
-    values, performance = np.array(decision.values), np.array(decision.performance)
-    return _rows(before.symbol, decision.cell, before.cell(*decision.cell), values, performance, moment, reasons)
+    values, now = np.array(decision.values), before.cell(*decision.cell)
+    return _rows(before.symbol, decision.cell, now, values, decision.performance, moment, reasons)
 
 
 def _rows(
@@ -143,7 +144,7 @@ def _rows(
     cell: Cell,
     now: Sequence[Weight],
     values: Floats,
-    performance: Floats,
+    performance: Sequence[float | None],
     moment: datetime,
     reasons: Sequence[str],
 ) -> tuple[Weight, ...]:
@@ -160,5 +161,5 @@ def _rows(
             reason=reason,
             previous=held.weight_id,
         )
-        for held, value, measure, reason in zip(now, values.tolist(), performance.tolist(), reasons, strict=True)
+        for held, value, measure, reason in zip(now, values.tolist(), performance, reasons, strict=True)
     )

@@ -89,14 +89,14 @@ def smoothed(
     given: PerformanceFeedback,
     symbol: str,
     values: Sequence[float],
-    measures: Sequence[float],
+    measures: Sequence[float | None],
     session: date,
     settings: MasterIntegrationParameters,
 ) -> WeightUpdateResult:
-    """The weights [7] after feedback, from ``values`` and the performance on record ``measures`` (NaN without one)."""
+    """The weights [7] after feedback, from ``values`` and the performance on record ``measures`` (None without one)."""
     rule, bounds = settings.learning, settings.weights
     at = given.component_id - 1
-    before, records = np.array(values), np.array(measures)
+    before, records = np.array(values), np.array(measures, dtype=np.float64)
     told = np.array([given.accuracy_score, max(1.0 - given.timing_accuracy_minutes / _LATEST_MINUTES, 0.0)])
     share = np.array([rule.performance_weights[0], rule.performance_weights[4]])
     seen = float(told @ share / share.sum())
@@ -119,7 +119,7 @@ def smoothed(
         session=session,
         cell=(given.dte_bucket, given.regime_context),
         values=tuple(after.tolist()),
-        performance=tuple(records.tolist()),
+        performance=tuple(None if np.isnan(one) else one for one in records.tolist()),
         reason=(
             f"C{given.component_id} answered {given.predicted_regime} where it was {given.actual_regime}: accuracy "
             f"{given.accuracy_score:.4f}, {given.timing_accuracy_minutes:g} minutes late"

@@ -29,13 +29,13 @@ _WANTED = frozenset((bucket, ANY_REGIME) for bucket in DTE_BUCKETS)
 class Weight:
     """One weight: ``value`` in force since ``since`` (zone-aware) for ``reason``, in place of ``previous``.
 
-    ``performance`` behind it 0..1, NaN where none is; ``previous`` None for a start value.
+    ``performance`` behind it 0..1, None where none is; ``previous`` None for a start value.
     """
 
     weight_id: str
     component: int
     value: float
-    performance: float
+    performance: float | None
     since: datetime
     reason: str
     previous: str | None
@@ -82,7 +82,7 @@ class WeightsInForce:
                 "dte_bucket": bucket,
                 "regime_context": context,
                 "weight_value": weight.value,
-                "performance_metric": None if np.isnan(weight.performance) else weight.performance,
+                "performance_metric": weight.performance,
                 "last_updated": weight.since,
                 "reason": weight.reason,
                 "previous_weight_id": weight.previous,
@@ -112,7 +112,7 @@ def _weight(row: Mapping[str, object]) -> Weight:
         weight_id=str(row["weight_id"]),
         component=int(str(row["component_id"])),
         value=float(str(row["weight_value"])),
-        performance=float("nan") if performance is None else float(str(performance)),
+        performance=None if performance is None else float(str(performance)),
         since=since,
         reason=str(row["reason"]),
         previous=None if previous is None else str(previous),

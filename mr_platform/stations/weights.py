@@ -171,9 +171,7 @@ def undo_weights(lake: Lake, symbol: str, weight_id: str, why: str, who: str) ->
         session=session,
         cell=cell,
         values=tuple(row["weight_value"] for row in back),
-        performance=tuple(
-            float("nan") if row["performance_metric"] is None else row["performance_metric"] for row in back
-        ),
+        performance=tuple(row["performance_metric"] for row in back),
         reason=f"{found[0]['weight_id']} by {who.strip()}: {why.strip()}",
         undoes=found[0]["weight_id"],
     )
@@ -201,7 +199,7 @@ def decision_rows(symbol: str, decision: Decision) -> pa.Table:
             "dte_bucket": decision.cell[0],
             "regime_context": decision.cell[1],
             "weight_value": value,
-            "performance_metric": None if performance != performance else performance,
+            "performance_metric": performance,
             "reason": decision.reason,
             "weight_id": decision.undoes,
         }
@@ -228,7 +226,7 @@ def _decision(name: str, rows: Sequence[dict[str, object]], session: date) -> De
         session=session,
         cell=(str(first["dte_bucket"]), str(first["regime_context"])),
         values=tuple(float(str(row["weight_value"])) for row in ordered),
-        performance=tuple(float("nan") if one is None else float(str(one)) for one in measures),
+        performance=tuple(None if one is None else float(str(one)) for one in measures),
         reason=str(first["reason"]),
         undoes=None if first["weight_id"] is None else str(first["weight_id"]),
     )
