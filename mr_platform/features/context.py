@@ -42,7 +42,7 @@ def daily_context(
 
     ``previous`` is the context of the latest earlier session, at most ten calendar days back (``latest_before``);
     recursions run on from it, and start afresh without it. ``daily_bars`` is core/daily_bars of the same symbol; bars
-    of the session itself and later ones are left out; ``parameters``: the declared defaults without them; ``ran``: all
+    of the session itself and later ones are left out, but for the level of a first session (``_daily_bars``); ``parameters``: the declared defaults without them; ``ran``: all
     components as they ran over this chain, so that they need not run again. A session
     without a price hands on what it was given: the levels, sums and recursions of the session before it.
     UsageError for a chain cut before its first bar.
@@ -69,7 +69,7 @@ def daily_context(
     carried = state.carried
     priced_bars = int(np.isfinite(series.bars[:, 0, CLOSE]).sum())
     levels = previous if priced_bars == 0 else None
-    daily = _daily_bars(daily_bars, previous, chain)
+    daily = _daily_bars(daily_bars, previous, chain, carried.ohlc[-1])
     component_return = _session_return(carried.score_trace[last], straddle, settings.least_calls)
     timeframe_return = _session_return(carried.timeframe_trace[last, 0], straddle, settings.least_calls)
     return DailyContext(
@@ -179,12 +179,14 @@ def _atr(series: SessionSeries, previous: DailyContext | None, spans: tuple[int,
     return value, bars
 
 
-def _daily_bars(given: pa.Table | None, previous: DailyContext | None, chain: OptionChainDay) -> DailyBars:
+def _daily_bars(
+    given: pa.Table | None, previous: DailyContext | None, chain: OptionChainDay, today: Floats
+) -> DailyBars:
     """Finished sessions before the chain's, in the units of its underlying.
 
     Daily index bars where there are any, moved to the level of the underlying by the ratio of both closes of the
-    previous session; after their end what the sessions before have seen themselves. The previous session's own bar
-    stands last.
+    previous session, in a symbol's first session of its own (``today``, its OHLC): only the next session reads that.
+    After their end what the sessions before have seen themselves; the previous session's own bar stands last.
     """
     own = previous.daily if previous is not None else DailyBars.empty()
     if given is None or given.num_rows == 0:
@@ -192,19 +194,19 @@ def _daily_bars(given: pa.Table | None, previous: DailyContext | None, chain: Op
     earlier = given.filter(pc.less(given["trade_date"], pa.scalar(chain.trade_date))).sort_by("trade_date")
     dates = earlier["trade_date"].to_numpy().astype("datetime64[D]")[-MOST_DAILY_BARS:]
     columns = [earlier[name].to_numpy().astype(float)[-MOST_DAILY_BARS:] for name in ("open", "high", "low", "close")]
-    bars = DailyBars(dates, np.stack(columns, axis=1))
-    if previous is None:
-        return _unbroken(bars, chain.trade_date)
-    same_day = bars.ohlc[bars.dates == np.datetime64(previous.trade_date, "D"), -1]
-    last = previous.rolling_ohlc[-1]
+    day, last = (chain.trade_date, today) if previous is None else (previous.trade_date, previous.rolling_ohlc[-1])
+    same_day = given.filter(pc.equal(given["trade_date"], pa.scalar(day)))["close"].to_numpy().astype(float)
     ratio = float(last[-1] / same_day[0]) if same_day.size else 1.0
     if not abs(ratio - 1.0) <= _WIDEST_BASIS:
         ratio = 1.0
     later = own.dates > (dates[-1] if dates.size else np.datetime64("0001-01-01"))
     joined = DailyBars(
-        np.concatenate([bars.dates, own.dates[later]]), np.concatenate([bars.ohlc * ratio, own.ohlc[later]])
+        np.concatenate([dates, own.dates[later]]),
+        np.concatenate([np.stack(columns, axis=1) * ratio, own.ohlc[later]]),
     )
-    return _unbroken(joined.with_session(previous.trade_date, last, most=MOST_DAILY_BARS), chain.trade_date)
+    if previous is not None:
+        joined = joined.with_session(day, last, most=MOST_DAILY_BARS)
+    return _unbroken(joined, chain.trade_date)
 
 
 def _unbroken(bars: DailyBars, today: date) -> DailyBars:

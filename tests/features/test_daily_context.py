@@ -166,6 +166,15 @@ def test_an_index_is_moved_to_the_level_of_the_underlying_by_the_previous_close(
     assert found.daily_ohlc[1].tolist() == before.rolling_ohlc[-1].tolist()
 
 
+def test_in_a_first_session_an_index_is_moved_by_the_closes_of_that_session(market: Market) -> None:
+    own, day = market.contexts[0].rolling_ohlc[-1], market.sessions[0].trade_date
+    older = [own[-1] - 40, own[-1] + 60, own[-1] - 80, own[-1] - 20]
+    bars = daily_table({day - timedelta(3): older, day: [own[-1] * 0.995] * 4})
+    found = daily_context(chain_of(market, 0), None, bars)
+    np.testing.assert_allclose(found.daily_ohlc, [np.array(older) / 0.995], rtol=1e-12)
+    assert found.daily.ohlc[-1].tolist() == own.tolist()
+
+
 def test_an_index_of_something_else_is_left_as_it_is(market: Market) -> None:
     before, day = market.contexts[1], market.sessions[1].trade_date
     bars = daily_table({day - timedelta(4): [7.0] * 4, day: [8.0] * 4})
