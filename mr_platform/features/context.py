@@ -42,9 +42,10 @@ def daily_context(
 
     ``previous`` is the context of the latest earlier session, at most ten calendar days back (``latest_before``);
     recursions run on from it, and start afresh without it. ``daily_bars`` is core/daily_bars of the same symbol; bars
-    of the session itself and later ones are left out, but for the level of a first session (``_daily_bars``); ``parameters``: the declared defaults without them; ``ran``: all
-    components as they ran over this chain, so that they need not run again. A session
-    without a price hands on what it was given: the levels, sums and recursions of the session before it.
+    of the session itself and later ones are left out, but for the level of a symbol's first session (``_daily_bars``);
+    ``parameters``: the declared defaults without them; ``ran``: all components as they ran over this chain, so that
+    they need not run again. A session without a price hands on what it was given: the levels, sums and recursions of
+    the session before it.
     UsageError for a chain cut before its first bar.
     """
     if chain.minutes.size == 0:
