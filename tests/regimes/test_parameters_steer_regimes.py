@@ -13,22 +13,26 @@ import pytest
 
 from mr_platform.errors import DataError
 from mr_platform.parameters.declaration import Parameter
+from mr_platform.parameters.master_integration import MasterIntegrationParameters
 from mr_platform.parameters.objects import build, declared_set, defaults
-from mr_platform.parameters.regimes import RegimeParameters
+from mr_platform.parameters.regimes import RegimeParameters, WeightParameters
 from mr_platform.parameters.registry import registry
 from mr_platform.parameters.resolution import ParameterSet, Resolved, replaced
 from mr_platform.parameters.terms import Interval
 from mr_platform.parameters.values import Value
 from mr_platform.parameters.workbook_regimes import WorkbookParameters
+from mr_platform.regimes.adaptation import next_weights
 from mr_platform.regimes.history import record
 from mr_platform.regimes.inputs import ComponentScores, ModelAnswer
 from mr_platform.regimes.labels import label_session
+from mr_platform.regimes.performance import SessionPerformance
 from mr_platform.regimes.positions import recommend, volatility_score
 from mr_platform.regimes.results import analyse
 from mr_platform.regimes.state import market_state
 from mr_platform.regimes.tactical import classify_daily, classify_workbook, daily_confidence
 from mr_platform.regimes.transitions import follow
 from mr_platform.regimes.weights import start_weights
+from mr_platform.regimes.weights_in_force import read_weights
 from mr_platform.regimes.windows import SessionBars
 from schemas.tables import REGIMES
 from tests.features.steering import other_values
@@ -49,7 +53,14 @@ STEERS: Mapping[str, tuple[str, ...]] = {
     "labels.tasks[h75]": ("labels/h75",),
     "labels.tasks[nowcast]": ("labels/nowcast",),
     "rules": ("components", "master", "transitions"),
-    "component_weights": ("weights", "components", "master", "master.tactical_regime", "transitions"),
+    "component_weights": (
+        "weights",
+        "weights.learned",
+        "components",
+        "master",
+        "master.tactical_regime",
+        "transitions",
+    ),
     "tactical": ("master.tactical_regime",),
     "daily_regimes": ("daily",),
     "signal": ("master", "master.tactical_regime"),
@@ -58,8 +69,6 @@ STEERS: Mapping[str, tuple[str, ...]] = {
     "history": ("history",),
     "positions": ("positions",),
 }
-# They bound the weights and change none: the tests of the objects tell of them.
-BOUNDS = ("component_weights.lowest", "component_weights.highest")
 
 
 def next_day(before: date, after: date) -> bool:
@@ -122,6 +131,20 @@ def model() -> ModelAnswer:
     return ModelAnswer("regime_nowcast-1", scores()[0].event_ts, p)
 
 
+def learned(parameters: ParameterSet) -> list[float]:
+    """Weights after a session in which C1 was right alone near the expiry, and wrong alone further from it."""
+    best, worst = np.zeros((5, 7)), np.ones((5, 7))
+    best[:, 0], worst[:, 0] = 1.0, 0.0
+    best[0] = worst[0] = 400.0
+    day = date(2022, 11, 8)
+    moment = datetime(2022, 11, 9, 9, 15, tzinfo=IST)
+    p = build(WeightParameters, parameters)
+    told = SessionPerformance(day, moment, "1.a", {("0-7", "ANY"): best, ("8-30", "ANY"): worst})
+    before = read_weights(start_weights("NIFTY", datetime(2022, 11, 8, 9, 15, tzinfo=IST), p))
+    settings = build(MasterIntegrationParameters, parameters)
+    return next_weights(before, [told], moment, settings, since=day).table()["weight_value"].to_pylist()
+
+
 def results(parameters: ParameterSet) -> dict[str, str]:
     """Everything that labels and regimes make, by name."""
     p = build(RegimeParameters, parameters)
@@ -138,6 +161,7 @@ def results(parameters: ParameterSet) -> dict[str, str]:
     rest = [one.drop_columns(["tactical_regime", "workbook_regime"]).to_pydict() for one in (by_model, by_rules)]
     made["master"] = rest
     made["weights"] = start_weights("NIFTY", datetime(2022, 11, 8, 9, 15, tzinfo=IST), p.weights).to_pydict()
+    made["weights.learned"] = learned(parameters)
     made["transitions"] = [
         (followed.transitions, followed.in_force.tolist(), followed.confidence_alert.tolist())
         for one in (by_model, by_rules)
@@ -171,7 +195,7 @@ def with_values(parameters: ParameterSet, values: Mapping[str, Value]) -> Parame
 
 def steering() -> Iterator[Parameter]:
     for declared in registry().parameters.values():
-        if declared.field.split(".")[0] in STEERS and declared.field not in BOUNDS:
+        if declared.field.split(".")[0] in STEERS:
             yield declared
 
 

@@ -17,7 +17,6 @@ from mr_platform.parameters.declarations.layouts import bounded_sheet
 from mr_platform.parameters.values import FLOAT, INT
 
 _SHEET = "MasterIntegrationConfig"
-_WEIGHTS_TABLE = live("regimes/adaptive_learning_weights")
 
 # Weights and ranges of the scores of C1..C7 in each regime.
 _SIGNATURES: dict[str, tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]] = {
@@ -86,9 +85,7 @@ def _signatures() -> Iterator[Parameter]:
                   f"signatures[{code}].highs", low=-1, high=1)
 
 
-_weight = filling(_SHEET, _WEIGHTS_TABLE, "component_weights", "component_weight_")
-# start weights are held to these bounds; learned ones, which are to come, move within them
-_learned = filling(_SHEET, COMPONENT_WEIGHTS, "component_weights", "component_weight_")
+_weight = filling(_SHEET, COMPONENT_WEIGHTS, "component_weights", "component_weight_")
 _transition = filling(_SHEET, ANSWERS, "transitions", "transition_")
 _tactical = filling(_SHEET, MASTER_ANSWER, "tactical", "tactical_")
 _state = filling(_SHEET, MASTER_ANSWER, "market_state", "state_")
@@ -104,8 +101,8 @@ _REGIMES = (
           low=0, high=1),
     _rule("match_floor", FLOAT, 0.5, "match", "a component matches above this", low=0, high=1),
     *_signatures(),
-    _learned("lowest", FLOAT, 0.05, "share", "least weight of a component", low=0, high=1),
-    _learned("highest", FLOAT, 0.35, "share", "largest weight of a component", low=0, high=1),
+    _weight("lowest", FLOAT, 0.05, "share", "least weight of a component", low=0, high=1),
+    _weight("highest", FLOAT, 0.35, "share", "largest weight of a component", low=0, high=1),
     *(_weight(f"dte_{bucket}", floats(7), weights, "share", f"weights of C1..C7 at {bucket} days to expiry",
               f"by_dte[{bucket}]", low=0, high=1)
       for bucket, weights in _WEIGHTS.items()),

@@ -31,7 +31,8 @@ NOISE_FILTER = planned("regimes/noise_filter")
 TIMEFRAME_CONSENSUS = planned("regimes/timeframe_consensus")
 WORKBOOK_STRADDLE = planned("regimes/workbook_straddle_score")
 INTRADAY_SENSITIVITY = planned("regimes/intraday_sensitivity")
-COMPONENT_WEIGHTS = planned("regimes/adaptive_learning_weights")
+COMPONENT_WEIGHTS = live("regimes/adaptive_learning_weights")
+WORKBOOK_WEIGHTS = planned("regimes/workbook_weights")
 POSITIONS = planned("regimes/position_recommendations")
 
 # Learning

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mr_platform.parameters.declaration import Declarations, RecordTable, TableColumn
-from mr_platform.parameters.declarations.consumers import COMPONENT_WEIGHTS, REGIME_FORMATION
+from mr_platform.parameters.declarations.consumers import REGIME_FORMATION, WORKBOOK_WEIGHTS
 from mr_platform.parameters.declarations.layouts import OFF, ON, record_sheet, records, undescribed
 from mr_platform.parameters.expressions import ADJUSTMENTS, SETTINGS, SITUATION
 from mr_platform.parameters.terms import Adjustment, Comparison, Settings, Situation
@@ -107,7 +107,7 @@ _WEIGHTS = RecordTable(
         ("VolumeProfile",    0.08, 0.05, 0.15, ON, 1.1),
         ("Correlation",      0.07, 0.05, 0.15, ON, 0.8),
     ),
-    consumer=COMPONENT_WEIGHTS,
+    consumer=WORKBOOK_WEIGHTS,
     description="weights between the parts of a workbook regime and the bounds within which they may learn",
 )
 
@@ -130,7 +130,7 @@ _ADJUSTMENTS = RecordTable(
         (Situation("Low Volume"), _more(Volume=25.0, OIPA=-15.0), ("VolumeProfile", "TrendingOIPA")),
         (Situation("High Correlation"), _more(Correlation=30.0), ("Correlation",)),
     ),
-    consumer=COMPONENT_WEIGHTS,
+    consumer=WORKBOOK_WEIGHTS,
     description="how the weights move in particular markets",
 )
 # fmt: on
