@@ -18,6 +18,7 @@ from mr_platform.features.series import CLOSE, HIGH, LAGS, LOW, SERIES, VOLUME
 
 if TYPE_CHECKING:
     from mr_platform.features.c1_triple_straddle.component import SessionState
+    from mr_platform.features.component import SessionStart
 
 # pandas' stubs take what a ufunc makes of a series for an array, so a type more exact than this one says less
 Series = Any
@@ -109,11 +110,11 @@ def least(window: int, share: float) -> int:
     return int(np.ceil(share * window))
 
 
-def c1(frames: Frames, state: SessionState, before: SessionState, dte: NDArray[np.int64]) -> Columns:
-    """The features of C1 by name without its prefix; ``before`` a state that no minute has moved yet."""
+def c1(frames: Frames, inputs: SessionInputs, state: SessionState, start: SessionStart) -> Columns:
+    """The features of C1 by name without its prefix; ``state`` as no minute has moved it yet."""
     out: Columns = {}
-    day = state.day
-    scores = {a: _ema_columns(i, a, frames, day, before.carried, out) for i, a in enumerate(ASSETS)}
+    day, carried = state.day, state.carried
+    scores = {a: _ema_columns(i, a, frames, day, carried, out) for i, a in enumerate(ASSETS)}
     out["ema_score_blend"] = known_mean(list(scores.values()), day.weights[:3])
     out["ema_score_dispersion"] = dispersion(list(scores.values()))
     session = {a: _vwap_columns(i, a, frames, day, out) for i, a in enumerate(ASSETS)}
@@ -126,9 +127,9 @@ def c1(frames: Frames, state: SessionState, before: SessionState, dte: NDArray[n
     pivots = [out[f"pivot_score_{a}"] for a in ASSETS]
     out["pivot_score_blend"] = known_mean(pivots, day.weights[:3])
     out["pivot_score_dispersion"] = dispersion(pivots)
-    technique = day.technique[dte].T
+    technique = day.technique[inputs.dte].T
     for i, a in enumerate(ASSETS):
-        _timeframe_columns(i, a, frames, session[a], technique, day, before.carried, out)
+        _timeframe_columns(i, a, frames, session[a], technique, day, carried, out)
     out["timeframe_overlay_atm"] = known_mean(
         [out["ema_score_atm"], out["vwap_score_atm"], out["pivot_score_atm"]], technique
     )
