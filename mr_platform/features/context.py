@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -162,21 +163,30 @@ def _atr(series: SessionSeries, previous: DailyContext | None, spans: tuple[int,
         value[0], bars[0] = previous.atr_value[0], previous.atr_bars[0]
         if previous.underlying == series.underlying_kind:
             value[1], bars[1] = previous.atr_value[1], previous.atr_bars[1]
-    last = float("nan")
-    for t in range(series.minutes.size):
-        for asset, bar in enumerate((series.bars[t, 0], series.underlying[t])):
-            if np.isnan(bar[CLOSE]):
-                continue
-            before = series.held[t, 0, 0] if asset == 0 else last
-            high, low = np.fmax(bar[HIGH], bar[CLOSE]), np.fmin(bar[LOW], bar[CLOSE])
-            true_range = high - low if np.isnan(before) else max(high, before) - min(low, before)
-            for j, span in enumerate(spans):
-                weight = 1.0 / min(bars[asset, j] + 1.0, span)
-                start = true_range if bars[asset, j] == 0 else value[asset, j]
-                value[asset, j] = start + weight * (true_range - start)
-                bars[asset, j] += 1
-            if asset == 1:
-                last = bar[CLOSE]
+    known = ~np.isnan(series.underlying[:, CLOSE])
+    before = np.full(known.size, np.nan)
+    before[np.flatnonzero(known)[1:]] = series.underlying[known, CLOSE][:-1]
+    ranges = (_true_ranges(series.bars[:, 0], series.held[:, 0, 0]), _true_ranges(series.underlying, before))
+    for asset, seen in enumerate(ranges):
+        for j, span in enumerate(spans):
+            value[asset, j], bars[asset, j] = _wilder(float(value[asset, j]), float(bars[asset, j]), seen, span)
+    return value, bars
+
+
+def _true_ranges(bars: Floats, before: Floats) -> list[float]:
+    """True range of each bar [M, 5] with a close, from the close ``before`` it [M] where there was one."""
+    close = bars[:, CLOSE]
+    high, low = np.fmax(bars[:, HIGH], close), np.fmin(bars[:, LOW], close)
+    ranges = np.where(np.isnan(before), high - low, np.maximum(high, before) - np.minimum(low, before))
+    return cast(list[float], ranges[~np.isnan(close)].tolist())
+
+
+def _wilder(value: float, bars: float, ranges: list[float], span: int) -> tuple[float, float]:
+    """The average after these true ranges and how many it has seen: their mean while there are fewer than ``span``."""
+    for one in ranges:
+        start = one if bars == 0 else value
+        value = start + 1.0 / min(bars + 1.0, span) * (one - start)
+        bars += 1
     return value, bars
 
 

@@ -17,12 +17,13 @@ from mr_platform.market.instruments import instrument
 from mr_platform.market.sessions import Session, nse_calendar
 from mr_platform.parameters.common import DailyContextParameters
 from mr_platform.stations.chain import known_core
-from mr_platform.stations.parameters import active_set, stamp
+from mr_platform.stations.parameters import active_set, stamp_of
 from mr_platform.stations.report import StationReport, last_closed_minute, publish, timed
 
 if TYPE_CHECKING:
     from mr_platform.features.engine import FeatureFrame, FeatureStream
     from mr_platform.features.memory import DailyContext
+    from mr_platform.parameters.resolution import ParameterSet
 
 CORE = "core/option_chain"
 CONTEXT = "core/daily_context"
@@ -53,14 +54,15 @@ def compute_features(
 
     ``components`` all by default; ``until`` minute of the day: as if the clock had stopped when that bar closed.
     """
-    before = previous_context(lake, partition)
-    return _computed(lake, partition, before, components=components, engine=engine, until=until)[1]
+    before, parameters = previous_context(lake, partition), active_set(lake)
+    return _computed(lake, partition, before, parameters, components=components, engine=engine, until=until)[1]
 
 
 def _computed(
     lake: Lake,
     partition: Partition,
     previous: DailyContext | None,
+    parameters: ParameterSet,
     *,
     components: Sequence[str] | None = None,
     engine: str = "auto",
@@ -76,7 +78,7 @@ def _computed(
         previous=previous,
         components=components,
         engine=engine,
-        parameters=active_set(lake),
+        parameters=parameters,
         roomy=False,
     )
     rows = known_core(lake, partition, until=until, columns=CORE_COLUMNS)
@@ -114,14 +116,14 @@ def publish_features(
     with timed("features", partition) as timer:
         session = nse_calendar().session(partition.trade_date)
         until = None if as_of is None else last_closed_minute(session, as_of)
-        previous = previous_context(lake, partition)
-        stream, frame = _computed(lake, partition, previous, engine=engine, until=until)
+        previous, parameters = previous_context(lake, partition), active_set(lake)
+        stream, frame = _computed(lake, partition, previous, parameters, engine=engine, until=until)
         details = {"features": len(frame.names), "engine": engine}
         reports = []
         for entry in components():
             rows = frame.lake_table(entry.key, every=PUBLISHED_EVERY)
             metadata = {k.decode(): v.decode() for k, v in (rows.schema.metadata or {}).items()}
-            steering = stamp(lake, *steering_of(entry.key))
+            steering = stamp_of(parameters, *steering_of(entry.key))
             reports.append(
                 publish(
                     lake,
@@ -134,8 +136,8 @@ def publish_features(
                 )
             )
         chain, ran = stream.so_far()
-        context = daily_context(chain, previous, daily_bars(lake, partition), active_set(lake), ran=ran)
-        steering = stamp(lake, DailyContextParameters, *(settings_of(entry.key) for entry in components()))
+        context = daily_context(chain, previous, daily_bars(lake, partition), parameters, ran=ran)
+        steering = stamp_of(parameters, DailyContextParameters, *(settings_of(entry.key) for entry in components()))
         told = {
             "dte": context.dte,
             "underlying": context.underlying,

@@ -41,7 +41,12 @@ def in_force(lake: Lake, kind: type[T]) -> T:
 
 def stamp(lake: Lake, *kinds: type) -> dict[str, str]:
     """Metadata of a table that these objects steer: a change of other parameters leaves it as it is."""
-    return {PARAMETER_DIGEST: objects.digest(active_set(lake), *kinds)}
+    return stamp_of(active_set(lake), *kinds)
+
+
+def stamp_of(parameters: ParameterSet, *kinds: type) -> dict[str, str]:
+    """As ``stamp``, of a set at hand."""
+    return {PARAMETER_DIGEST: objects.digest(parameters, *kinds)}
 
 
 @functools.lru_cache(maxsize=8)

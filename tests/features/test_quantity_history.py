@@ -27,6 +27,16 @@ def test_a_session_leaves_its_quantiles_and_how_much_it_saw() -> None:
     assert history.seen.tolist() == [[11.0], [1.0]] and history.median.tolist() == [[5.0], [4.0]]
 
 
+def test_quantiles_of_many_quantities_have_the_bits_of_each_taken_alone() -> None:
+    rng = np.random.default_rng(9)
+    observed = rng.standard_normal((75, 40)) * 10.0 ** rng.integers(-6, 6, 40)
+    observed[rng.random((75, 40)) < np.linspace(0.0, 0.99, 40)] = np.nan
+    points = QuantityHistory.empty(40).with_session(3, observed).points[0]
+    for q in range(40):
+        known = observed[np.isfinite(observed[:, q]), q]
+        assert points[q].tolist() == np.quantile(known, (0.1, 0.3, 0.5, 0.7, 0.9)).tolist()
+
+
 def test_a_session_without_an_observation_leaves_nothing() -> None:
     assert sessions((3, [np.nan, np.nan])).dte.size == 0
 
