@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mr_platform.errors import UsageError
-from mr_platform.parameters.regimes import RegimeParameters
+from mr_platform.parameters.regimes import COMPONENTS, RegimeParameters
 from mr_platform.regimes.rules import classify
 from mr_platform.regimes.weights import weights_for
 from schemas.tables import IST_TIMESTAMP, REGIMES
@@ -105,11 +105,15 @@ def scores_from_features(features: pa.Table, component: int) -> ComponentScores:
     )
 
 
-def with_rule_probabilities(features: pa.Table, component: int, parameters: RegimeParameters) -> pa.Table:
-    """``features`` with the rule classifier's columns rule_p_lvld .. rule_p_cbv, a baseline for the models."""
-    score = np.array(features["score"].fill_null(np.nan), dtype=np.float64)
+def with_rule_probabilities(features: pa.Table, scores: Mapping[int, Floats], parameters: RegimeParameters) -> pa.Table:
+    """``features`` with the rule classifier's columns rule_p_lvld .. rule_p_cbv, a baseline for the models.
+
+    ``scores`` of the components along the rows, NaN where absent; C8, which is the seven together, is left out. They
+    are weighed by the start weights: what is learned from labels would be no baseline for who is trained on them.
+    """
     weights = weights_for(np.array(features["dte"].fill_null(-1), dtype=np.int64), parameters.weights)
-    p = classify({component: score}, weights, parameters.rules).probabilities
+    single = {component: score for component, score in scores.items() if component in COMPONENTS}
+    p = classify(single, weights, parameters.rules).probabilities
     for at, code in enumerate(REGIMES):
         features = features.append_column(
             f"rule_p_{code.lower()}", pa.array(p[:, at], pa.float64(), mask=~np.isfinite(p[:, at]))

@@ -140,8 +140,9 @@ def inputs(lake: Lake, partition: Partition) -> pa.Table | None:
 
 def joined(lake: Lake, tables: dict[int, pa.Table]) -> pa.Table:
     """Feature tables of one symbol-day side by side: keys, dte, features, rule_p_*."""
-    (number, rows), *others = tables.items()
-    rows = with_rule_probabilities(rows, number, in_force(lake, RegimeParameters))
+    scores = {number: np.array(table["score"].fill_null(np.nan), dtype=np.float64) for number, table in tables.items()}
+    (_, rows), *others = tables.items()
+    rows = with_rule_probabilities(rows, scores, in_force(lake, RegimeParameters))
     for other, table in others:
         entry = next(e for e in components() if e.number == other)
         for name in entry.names:

@@ -213,9 +213,13 @@ def test_scores_are_read_from_a_feature_table_in_order_of_time():
 
 
 def test_rule_probabilities_stand_beside_the_features_as_a_baseline():
-    table = with_rule_probabilities(feature_table(), 1, PARAMETERS)
+    # C8 is the seven together and adds nothing to what they say
+    said = {1: np.array([-0.5, NAN]), 3: np.array([0.2, NAN]), 8: np.array([0.9, 0.9])}
+    table = with_rule_probabilities(feature_table(), said, PARAMETERS)
     assert table.column_names[-8:] == [f"rule_p_{code.lower()}" for code in REGIMES]
-    expected = classify({1: np.array([-0.5])}, np.array(PARAMETERS.weights.by_dte["0-7"]), PARAMETERS.rules)
+    expected = classify(
+        {1: np.array([-0.5]), 3: np.array([0.2])}, np.array(PARAMETERS.weights.by_dte["0-7"]), PARAMETERS.rules
+    )
     assert [table[name][0].as_py() for name in table.column_names[-8:]] == expected.probabilities[0].tolist()
     assert table["rule_p_lvld"].to_pylist()[1] is None
 
