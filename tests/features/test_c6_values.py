@@ -19,7 +19,7 @@ from mr_platform.features.c6_correlation import (
     reference_graph,
     validate_cross_component_agreement,
 )
-from mr_platform.features.c6_correlation.breakdown import confidence, slope
+from mr_platform.features.c6_correlation.breakdown import confidence, departure, slope
 from mr_platform.features.c6_correlation.cross import _gap_weight
 from mr_platform.features.c6_correlation.layout import NAMES, PAIR_NAMES
 from mr_platform.features.c6_correlation.windows import shift_of
@@ -218,6 +218,13 @@ def test_shift_leaves_the_value_itself_out_of_its_history() -> None:
     # mean 2, deviation sqrt(2 / 3) of 1, 2, 3
     assert shift_of(np.array([1.0, 2.0, 3.0, 5.0]), 3, 1, 3, 3.0) == pytest.approx(3 / np.sqrt(2 / 3))
     assert np.isnan(shift_of(np.array([1.0, NAN, 3.0, 5.0]), 3, 1, 3, 3.0))
+
+
+def test_a_departure_is_told_in_deviations_of_what_has_moved() -> None:
+    assert departure(0.5, 0.9, 0.1) == pytest.approx(-4.0)
+    # |r| stood at 1 to four digits
+    assert np.isnan(departure(0.5, 0.9999, 0.0009))
+    assert np.isnan(departure(0.5, NAN, NAN))
 
 
 def falling(*last: float) -> np.ndarray:

@@ -19,6 +19,8 @@ DEPARTURE, SHARE, LARGEST, LEVEL, AGE, USED, DECOUPLED, ABSORPTION, SHIFT, SLOPE
 """Where each kind of column begins; the tracked pairs' confidences come first."""
 CONFIDENCE_GRID = 1e9
 """Confidences are told to nine digits: near zero the rest is the volatility solver's, and engines differ by it."""
+LEAST_SPREAD = 1e-3
+"""A correlation that has moved less has no scale: one, beside a stale expiry, fell by 12,800 deviations."""
 
 
 @njit(cache=True, error_model="numpy")
@@ -54,6 +56,12 @@ def confidence(size, threshold, mean, spread, deviations, decline, slope_cut):
     if not math.isnan(decline):
         doubt *= 1.0 - depth(slope_cut - decline, -slope_cut)
     return np.rint((1.0 - doubt) * CONFIDENCE_GRID) / CONFIDENCE_GRID
+
+
+@njit(cache=True, error_model="numpy")
+def departure(size, mean, spread):
+    """``size`` less its ``mean`` in units of its deviation ``spread``; NaN where it has not moved, or for too few."""
+    return (size - mean) / spread if spread > LEAST_SPREAD else NAN
 
 
 @njit(cache=True, error_model="numpy")
@@ -151,7 +159,7 @@ def columns(
             mean, spread = _mean_std(strength[:, q], t, history, coverage * history)
             decline = slope(strength[:, q], t, slope_bars)
             out[q] = confidence(r, thresholds[q], mean, spread, deviations, decline, slope_cut)
-            out[DEPARTURE + q] = (r - mean) / spread if spread > FLAT else NAN
+            out[DEPARTURE + q] = departure(r, mean, spread)
             known += 1
             broken += out[q] > 0.0
             size += r

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mr_platform.features.c6_correlation.breakdown import CONFIDENCE_GRID
+from mr_platform.features.c6_correlation.breakdown import CONFIDENCE_GRID, LEAST_SPREAD
 from mr_platform.features.c6_correlation.layout import N_GROUPS, N_SERIES, N_TRACKED, PAIR_NAMES, PAIRS
 from mr_platform.features.c6_correlation.state import Carried, DayConstants, Floats
 from mr_platform.features.c6_correlation.windows import FLAT
@@ -100,7 +100,7 @@ def breakdown(
             if before.size and before.size >= rule.windows.coverage * r.history_bars:
                 mean, spread = before.mean(), before.std()
                 doubt *= 1 - _depth(mean - r.deviations * spread - size, r.deviations * spread)
-                if spread > FLAT:
+                if spread > LEAST_SPREAD:
                     out[f"breakdown_departure_{PAIR_NAMES[q]}"][t] = (size - mean) / spread
             decline = slope(sizes[:, q], t, r.slope_bars)
             if np.isfinite(decline):
