@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mr_platform import logs
-from mr_platform.commands import config, standin, weights
+from mr_platform.commands import catalogue, config, standin, weights
 from mr_platform.commands import migrate as migration_commands
 from mr_platform.commands.arguments import (
     DEFAULT_HOME,
@@ -266,14 +266,6 @@ def features(
 
 
 @app.command()
-def catalogue(as_json: JsonOption = False) -> None:
-    """Every feature: name, component, group, description, unit, range, warm-up, version."""
-    from mr_platform.features.catalogue import as_json as rows
-
-    show(rows(), as_json=as_json, title="Feature catalogue", columns=["name", "group", "unit", "description"])
-
-
-@app.command()
 def quality(
     symbol: SymbolOption,
     day: DateOption,
@@ -361,6 +353,7 @@ def _run_module(module: str, home: Path, arguments: list[str]) -> None:
 
 app.add_typer(migration_commands.app)
 app.command("heavydb-standin")(standin.heavydb_standin)
+app.command()(catalogue.catalogue)
 
 
 if __name__ == "__main__":

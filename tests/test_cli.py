@@ -120,6 +120,11 @@ def test_features_come_in_catalogue_order_and_do_not_look_ahead(home: Path, tmp_
     assert full.column_names == ["symbol", "event_ts", *names]
     assert (full.num_rows, head.num_rows) == (375, 106)
     assert full.slice(0, 106).to_pandas().equals(head.to_pandas())
+    alone = tmp_path / "alone.parquet"
+    assert mr(*arguments, "--components", "c8", "--out", alone).returncode == 0
+    # what it reads of the others is computed and left out
+    columns = ["symbol", "event_ts", *(name for name in names if name.startswith("c8_"))]
+    assert pq.ParquetFile(alone).read().to_pandas().equals(full.select(columns).to_pandas())
 
 
 def test_the_quality_picture_is_a_png(home: Path, tmp_path: Path) -> None:
