@@ -28,10 +28,11 @@ def columns_digest(schema: pa.Schema, rows: int, column_of: Callable[[str], pa.C
 
 def _digest(schema: pa.Schema, rows: int, chunks_of: Callable[[int], Sequence[pa.Array]]) -> str:
     digest = hashlib.sha256()
-    digest.update(rows.to_bytes(8, "little"))
+    update = digest.update
+    update(rows.to_bytes(8, "little"))
     for at, (name, kind) in enumerate(zip(schema.names, schema.types, strict=True)):
-        digest.update(f"{name}\0{_type_name(kind)}\0".encode())
-        _update(digest.update, chunks_of(at), kind)
+        update(f"{name}\0{_type_name(kind)}\0".encode())
+        _update(update, chunks_of(at), kind)
     return digest.hexdigest()
 
 
