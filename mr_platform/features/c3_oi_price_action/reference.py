@@ -92,10 +92,13 @@ class Session:
                 for quantity, field in fields.items():
                     row[f"cumulative_{quantity}_velocity_{name}_{p}"] = self.set.change(field, t, leg, n)
                     row[f"cumulative_{quantity}_acceleration_{name}_{p}"] = self.set.acceleration(field, t, leg, n)
-                now, before = np.log1p(self.set.volumes(t, leg, n, 2))
-                row[f"cumulative_volume_velocity_{name}_{p}"] = now - before
-                now, before, earlier = np.log1p(self.set.volumes(t, leg, n, 3))
-                row[f"cumulative_volume_acceleration_{name}_{p}"] = (now - before) - (before - earlier)
+                # the log of a ratio: two logs of millions differ by rounding that is larger than a steady pace
+                now, before = 1.0 + self.set.volumes(t, leg, n, 2)
+                row[f"cumulative_volume_velocity_{name}_{p}"] = float(np.log(now / before))
+                now, before, earlier = 1.0 + self.set.volumes(t, leg, n, 3)
+                row[f"cumulative_volume_acceleration_{name}_{p}"] = float(
+                    np.log(now / before) - np.log(before / earlier)
+                )
 
     def _cumulative(self, t: int, row: Row) -> None:
         """The rest of group cumulative."""
