@@ -14,6 +14,7 @@ from assets.parameters import ACTIVE_SET
 from assets.partitions import symbol_days
 from mr_platform.environments import Environment
 from mr_platform.features.catalogue import components
+from mr_platform.features.groups import GUIDES
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 
@@ -29,7 +30,8 @@ def feature_assets(environment: Environment) -> list[dg.AssetsDefinition]:
     outputs = [
         Output(
             entry.table,
-            f"{len(entry.features)} features of {entry.title}, with score, confidence and health.",
+            f"{GUIDES[entry.key].title}: {len(entry.features)} features, with score, confidence and health. "
+            f"{GUIDES[entry.key].looks_at}",
             deps=[CORE, ACTIVE_SET],
             kinds=frozenset({"python", "numba", "parquet"}),
         )

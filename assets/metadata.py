@@ -39,7 +39,27 @@ def table_metadata(table: str) -> dict[str, Any]:
         "dagster/column_schema": dg.TableSchema(columns=columns),
         "schema_version": schema.version,
         "key": ", ".join(schema.key),
+        **_feature_metadata(table),
     }
+
+
+def _feature_metadata(table: str) -> dict[str, Any]:
+    """What a component's table says of itself beyond its columns: how many features, in which groups, for what."""
+    from mr_platform.features.catalogue import components
+    from mr_platform.features.groups import GUIDES, by_group
+
+    for entry in components():
+        if entry.table == table:
+            rows = ["| group | features | question |", "|---|---|---|"]
+            for name, features in by_group(entry).items():
+                group = GUIDES[entry.key].groups[name]
+                rows.append(f"| {group.title} (`{entry.key}_{name}_`) | {len(features)} | {group.purpose} |")
+            return {
+                "features": len(entry.features),
+                "groups": dg.MetadataValue.md("\n".join(rows)),
+                "score": GUIDES[entry.key].score,
+            }
+    return {}
 
 
 def _schema(table: str) -> TableSchema | None:

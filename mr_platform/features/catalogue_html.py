@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from mr_platform.features.catalogue import ComponentEntry, catalogue, components
-from mr_platform.features.catalogue_pages import by_group, first_minute, mirrored, span, steering
-from mr_platform.features.groups import GUIDES
+from mr_platform.features.catalogue_pages import first_minute, mirrored, span, steering
+from mr_platform.features.groups import GUIDES, by_group
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1a1f29; --soft: #5d6675; --line: #dfe3ea; --paper: #fff; --tint: #f4f6f9;

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mr_platform.features.catalogue import ComponentEntry, FeatureSpec, catalogue, components
-from mr_platform.features.groups import GUIDES
+from mr_platform.features.groups import GUIDES, by_group
 from mr_platform.features.mirror import mirrors
 from mr_platform.features.running import settings_of
 from mr_platform.parameters.declaration import Parameter
@@ -26,12 +26,6 @@ def pages() -> dict[str, str]:
     """Path below the documentation folder and text of each page."""
     found = {INDEX: _index()}
     return found | {f"catalogue/{entry.folder}.md": _component_page(entry) for entry in components()}
-
-
-def by_group(entry: ComponentEntry) -> dict[str, tuple[FeatureSpec, ...]]:
-    """The features of a component by group, both in the order of the catalogue."""
-    names = dict.fromkeys(spec.group for spec in entry.features)
-    return {name: tuple(spec for spec in entry.features if spec.group == name) for name in names}
 
 
 def span(spec: FeatureSpec) -> str:

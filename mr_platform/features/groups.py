@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mr_platform.features.catalogue import ComponentEntry, FeatureSpec
+
 
 @dataclass(frozen=True)
 class GroupGuide:
@@ -189,3 +191,9 @@ GUIDES: dict[str, ComponentGuide] = {
     ),
 }
 """By component; a test holds them to the catalogue."""
+
+
+def by_group(entry: ComponentEntry) -> dict[str, tuple[FeatureSpec, ...]]:
+    """The features of a component by group, both in the order of the catalogue."""
+    names = dict.fromkeys(spec.group for spec in entry.features)
+    return {name: tuple(spec for spec in entry.features if spec.group == name) for name in names}

@@ -13,6 +13,7 @@ from assets.definitions import build_defs
 from assets.instance import PROJECT, prepare_instance, process_environment
 from mr_platform.environments import Home, load_environment
 from mr_platform.features.catalogue import components
+from mr_platform.features.groups import by_group
 
 SNAPSHOT = Path(__file__).parent / "asset_specs.json"
 
@@ -84,6 +85,22 @@ def test_every_asset_has_owner_description_kind_and_its_layer_as_group(tmp_path)
     for key, asset in described(defs_of("development", tmp_path)).items():
         assert asset["owners"] and asset["kinds"] and asset["description"], key
         assert asset["group"] == key.split("/")[0]
+
+
+def test_a_feature_tables_page_tells_of_every_column_and_group(tmp_path):
+    found = {spec.key.to_user_string(): spec for spec in defs_of("development", tmp_path).resolve_all_asset_specs()}
+    for entry in components():
+        metadata = found[entry.table].metadata
+        shown = {column.name: column for column in metadata["dagster/column_schema"].columns}
+        for spec in entry.features:
+            assert shown[spec.name].description == f"{spec.description} [{spec.unit}]"
+            assert shown[spec.name].type == "double"
+        assert metadata["features"] == len(entry.features)
+        rows = metadata["groups"].value.splitlines()[2:]
+        sizes = {name: len(features) for name, features in by_group(entry).items()}
+        assert [row.split(" | ")[1] for row in rows] == [str(size) for size in sizes.values()]
+        assert all(f"(`{entry.key}_{name}_`)" in row for name, row in zip(sizes, rows, strict=True))
+    assert "features" not in found["core/option_chain"].metadata
 
 
 @pytest.mark.parametrize(

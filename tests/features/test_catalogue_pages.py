@@ -12,7 +12,6 @@ from mr_platform.features.catalogue import catalogue, component, components
 from mr_platform.features.catalogue_html import html_page
 from mr_platform.features.catalogue_pages import (
     INDEX,
-    by_group,
     first_minute,
     mirrored,
     pages,
@@ -21,7 +20,7 @@ from mr_platform.features.catalogue_pages import (
     steering,
 )
 from mr_platform.features.catalogue_table import FEATURE_CATALOGUE, catalogue_table
-from mr_platform.features.groups import GUIDES
+from mr_platform.features.groups import GUIDES, by_group
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
