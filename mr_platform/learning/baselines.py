@@ -7,7 +7,8 @@ evidence it answers the class shares of the training rows.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from mr_platform.learning.tasks import Target
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+_COMPONENTS = 3
+_STATES = (2, 3, 4)
 
 
 class Baseline(abc.ABC):
@@ -134,49 +138,80 @@ class Markov(Baseline):
         return out
 
 
-class HmmFilter(Baseline):
-    """Gaussian HMM of 2 to 4 states (least BIC) filtered over the features' first principal components.
+@dataclass(frozen=True, eq=False)
+class StateFilter:
+    """Gaussian HMM of 2 to 4 states (least BIC) over the features' first principal components ``axes`` [f, 3].
 
-    The class probabilities are the filtered states times each state's class shares in training.
+    It knows no target, so one fit serves them all.
+    """
+
+    center: Floats
+    scale: Floats
+    axes: Floats
+    hmm: GaussianHmm
+
+    @staticmethod
+    def fit(train: Dataset) -> StateFilter | None:
+        """On all rows of ``train``; None with fewer than 40."""
+        center, scale = robust_scale(train.x)
+        scaled = robust_standardise(train.x, center, scale)
+        values, vectors = np.linalg.eigh(np.cov(scaled, rowvar=False, bias=True).reshape(scaled.shape[1], -1))
+        top = np.argsort(-values, kind="stable")[:_COMPONENTS]
+        axes = vectors[:, top] * np.sign(vectors[np.abs(vectors[:, top]).argmax(axis=0), top])
+        # unit variance, so that the variance floor means the same for every component
+        axes = axes / np.sqrt(np.maximum(values[top], 1e-12))
+        order, lengths = _sequences(train)
+        observations = scaled[order] @ axes
+        fits = [fit_hmm(observations, lengths, s) for s in _STATES if observations.shape[0] >= 20 * s]
+        hmm = min(fits, key=lambda m: m.bic(observations.shape[0]), default=None)
+        return StateFilter(center, scale, axes, hmm) if hmm is not None else None
+
+    def states(self, data: Dataset) -> Floats:
+        """P(state | past and present of the session) [n, s]."""
+        order, lengths = _sequences(data)
+        observations = robust_standardise(data.x[order], self.center, self.scale) @ self.axes
+        out = np.empty((data.n, self.hmm.states))
+        out[order] = self.hmm.filtered(observations, lengths)
+        return out
+
+
+def _sequences(data: Dataset) -> tuple[NDArray[np.intp], Ints]:
+    runs = data.runs()
+    order = np.concatenate(runs) if runs else np.empty(0, dtype=np.intp)
+    return order, np.array([run.size for run in runs], dtype=np.int64)
+
+
+FitStates = Callable[[Dataset], StateFilter | None]
+
+
+class HmmFilter(Baseline):
+    """The filtered states of a ``StateFilter`` times each state's class shares in training.
+
+    ``fit_states`` gives the filter of the training rows; targets that share it fit it once.
     """
 
     name = "hmm"
     meaning = "Gaussian HMM filter, 2-4 states, on the first principal components of the features"
-    _COMPONENTS = 3
-    _STATES = (2, 3, 4)
+
+    def __init__(self, target: Target, fit_states: FitStates = StateFilter.fit) -> None:
+        super().__init__(target)
+        self._fit_states = fit_states
 
     def _fit(self, train: Dataset, labelled: Dataset) -> None:
-        self._center, self._scale = robust_scale(train.x)
-        scaled = robust_standardise(train.x, self._center, self._scale)
-        values, vectors = np.linalg.eigh(np.cov(scaled, rowvar=False, bias=True).reshape(scaled.shape[1], -1))
-        top = np.argsort(-values, kind="stable")[: self._COMPONENTS]
-        axes = vectors[:, top] * np.sign(vectors[np.abs(vectors[:, top]).argmax(axis=0), top])
-        # unit variance, so that the variance floor means the same for every component
-        self._axes = axes / np.sqrt(np.maximum(values[top], 1e-12))
-        observations, order, lengths = self._observe(train)
-        fits = [fit_hmm(observations, lengths, s) for s in self._STATES if observations.shape[0] >= 20 * s]
-        self._hmm: GaussianHmm | None = min(fits, key=lambda m: m.bic(observations.shape[0]), default=None)
-        if self._hmm is None:
+        self._filter = self._fit_states(train)
+        if self._filter is None:
             return
-        states = self._hmm.filtered(observations, lengths)
-        y = train.targets[self.target.name][order]
-        table = np.tile(self.shares, (self._hmm.states, 1))
+        states = self._filter.states(train)
+        y = train.targets[self.target.name]
+        table = np.tile(self.shares, (states.shape[1], 1))
         for code in range(self.target.size):
             table[:, code] += states[y == code].sum(axis=0)
         self._table = _normalise(table)
 
-    def _observe(self, data: Dataset) -> tuple[Floats, NDArray[np.intp], Ints]:
-        runs = data.runs()
-        order = np.concatenate(runs) if runs else np.empty(0, dtype=np.intp)
-        x = robust_standardise(data.x[order], self._center, self._scale) @ self._axes
-        return x, order, np.array([run.size for run in runs], dtype=np.int64)
-
     def predict_proba(self, test: Dataset) -> Floats:
-        out = self._default(test.n)
-        if self._hmm is not None and test.n:
-            observations, order, lengths = self._observe(test)
-            out[order] = self._hmm.filtered(observations, lengths) @ self._table
-        return out
+        if self._filter is None or not test.n:
+            return self._default(test.n)
+        return self._filter.states(test) @ self._table
 
 
 class HarTercile(Baseline):
@@ -215,18 +250,20 @@ class RuleClassifier(Baseline):
         return out
 
 
-def baselines_for(target: Target, data: Dataset) -> list[Callable[[], Baseline]]:
-    """The baselines that apply to a target, in printing order."""
-    kinds: list[type[Baseline]] = [Majority, Climatology, Persistence, Markov, HmmFilter]
+def baselines_for(target: Target, data: Dataset, fit_states: FitStates = StateFilter.fit) -> list[Baseline]:
+    """The baselines that apply to a target, to be fitted, in printing order."""
+    found = [
+        Majority(target),
+        Climatology(target),
+        Persistence(target),
+        Markov(target),
+        HmmFilter(target, fit_states),
+    ]
     if target.name == "volatility":
-        kinds.append(HarTercile)
+        found.append(HarTercile(target))
     if target.name == "regime" and data.rules is not None:
-        kinds.append(RuleClassifier)
-    return [_maker(kind, target) for kind in kinds]
-
-
-def _maker(kind: type[Baseline], target: Target) -> Callable[[], Baseline]:
-    return lambda: kind(target)
+        found.append(RuleClassifier(target))
+    return found
 
 
 def class_shares(y: Ints, k: int, weight: Floats | None = None) -> Floats:
@@ -237,13 +274,32 @@ def class_shares(y: Ints, k: int, weight: Floats | None = None) -> Floats:
 
 def robust_scale(x: Floats) -> tuple[Floats, Floats]:
     """Median and interquartile range / 1.349 of each column, NaN left out; scale 1 where there is no spread."""
-    some = np.where(np.isnan(x).all(axis=0), 0.0, x)
-    low, center, high = np.nanpercentile(some, (25.0, 50.0, 75.0), axis=0)
+    low, center, high = quantiles(x, (0.25, 0.5, 0.75))
     scale = (high - low) / 1.349
-    spread = np.nanstd(some, axis=0)
+    there = ~np.isnan(x)
+    count = np.maximum(there.sum(axis=0), 1)
+    mean = np.where(there, x, 0.0).sum(axis=0) / count
+    spread = np.sqrt((np.where(there, x - mean, 0.0) ** 2).sum(axis=0) / count)
     # sparse columns have no interquartile range but do vary
     scale = np.where(scale > 1e-12, scale, np.where(spread > 1e-12, spread, 1.0))
     return center, scale
+
+
+def quantiles(x: Floats, shares: Sequence[float]) -> Floats:
+    """Quantiles [q, f] of the present values of each column of [n, f], linear between neighbours; 0 without any.
+
+    One sort of the whole matrix: numpy.nanquantile goes column by column and takes ten times as long.
+    """
+    ordered = np.sort(x, axis=0)
+    last = np.maximum(np.count_nonzero(~np.isnan(x), axis=0) - 1, 0)
+    columns = np.arange(x.shape[1])
+    out = np.empty((len(shares), x.shape[1]))
+    for row, share in enumerate(shares):
+        at = share * last
+        low = np.floor(at).astype(np.intp)
+        below, above = ordered[low, columns], ordered[np.minimum(low + 1, last), columns]
+        out[row] = below + (above - below) * (at - low)
+    return np.where(np.isnan(ordered[0]), 0.0, out)
 
 
 def robust_standardise(x: Floats, center: Floats, scale: Floats, limit: float = 5.0) -> Floats:

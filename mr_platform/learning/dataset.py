@@ -30,6 +30,8 @@ Bools = NDArray[np.bool_]
 NO_CLASS = -1
 # What is known at t of labels: inputs of their own right, neither screened as leaks nor passed over.
 KNOWN_LABEL_PREFIX = "last_label"
+# Inputs that are no features: never screened, and without changes of their own.
+OWN_PREFIXES = (KNOWN_LABEL_PREFIX, "minute_of_day", "symbol_is_")
 RULE_COLUMNS = tuple(f"rule_p_{code.lower()}" for code in REGIMES)
 
 _KEYS = ("symbol", "event_ts", "known_ts")
@@ -101,6 +103,13 @@ class Dataset:
         key = np.stack([self.symbol[order], self.session[order]])
         cuts = np.flatnonzero(np.any(np.diff(key, axis=1) != 0, axis=0)) + 1
         return [run for run in np.split(order, cuts) if run.size]
+
+    def earlier(self, bars: int) -> NDArray[np.intp]:
+        """Position of the row so many bars before each row [n] in its own session, -1 where there is none."""
+        out = np.full(self.n, -1, dtype=np.intp)
+        for run in self.runs():
+            out[run[bars:]] = run[:-bars]
+        return out
 
 
 def build_dataset(

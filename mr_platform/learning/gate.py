@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mr_platform.learning.baselines import quantiles
 from mr_platform.learning.dataset import Dataset
 from mr_platform.parameters.learning import GateParameters
 
@@ -34,7 +35,7 @@ class InputRange:
     def fit(x: Floats) -> InputRange:
         """Quantiles 0.1 % and 99.9 % of the training rows' inputs [n, f]."""
         never = np.isnan(x).all(axis=0)
-        low, high = np.nanpercentile(np.where(never, 0.0, x), _TAILS, axis=0)
+        low, high = quantiles(x, [tail / 100.0 for tail in _TAILS])
         low[never], high[never] = np.nan, np.nan
         missing = np.percentile(np.isnan(x).mean(axis=1), _TAILS[1:])
         return InputRange(low, high, missing)

@@ -2,45 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mr_platform.learning.dataset import Dataset
 from mr_platform.learning.heads import Head
 from mr_platform.learning.metrics import log_loss
 
-Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
 Ints = NDArray[np.int64]
 
-_MOST_ROWS = 1000
+_MOST_ROWS = 800
 _SHOWN = 25
 
 
-def permutation_importance(head: Head, x: Floats, y: Ints, columns: Sequence[str], *, seed: int) -> dict[str, Any]:
-    """Rise of the log-loss when one input, or one group of inputs jointly, is shuffled over the test rows.
+def permutation_importance(head: Head, data: Dataset, rows: Rows, y: Ints, *, seed: int) -> dict[str, Any]:
+    """Rise of the log-loss when one input, with its changes, or a group of inputs jointly is shuffled over test rows.
 
-    ``x`` [n, f], ``y`` [n] labelled test rows; at most 1,000 of them, evenly spread, are used. A group is the first two
-    words of the names (``c1_ema``). Near zero or below: the input tells the model nothing that others do not.
+    ``rows`` labelled test rows of ``data`` and their classes ``y``; at most 800 of them, evenly spread, are used. Only
+    inputs that the head reads are shuffled. A group is the first two words of the names (``c1_ema``), a component the
+    first (``c1``). Near zero or below: the input tells the model nothing that others do not.
     Source: Breiman, Random Forests (2001).
     """
     if y.size > _MOST_ROWS:
         chosen = np.linspace(0, y.size - 1, _MOST_ROWS).astype(np.int64)
-        x, y = x[chosen], y[chosen]
-    generator = np.random.default_rng([seed, 29])
-    order = generator.permutation(y.size)
-    usual = log_loss(y, head.predict_proba(x))
+        rows, y = rows[chosen], y[chosen]
+    order = np.random.default_rng([seed, 29]).permutation(y.size)
+    z = head.reading.of(data, rows)
+    usual = log_loss(y, head.answer(z))
 
-    def rise(at: list[int]) -> float:
-        shuffled = x.copy()
-        shuffled[:, at] = x[order][:, at]
-        return log_loss(y, head.predict_proba(shuffled)) - usual
+    def rise(inputs: list[int]) -> float:
+        at = np.flatnonzero(np.isin(head.reading.owners, inputs))
+        shuffled = z.copy()
+        shuffled[:, at] = z[order][:, at]
+        return log_loss(y, head.answer(shuffled)) - usual
 
+    read = [int(at) for at in np.unique(head.reading.levels)]
     groups: dict[str, list[int]] = {}
-    for at, name in enumerate(columns):
-        groups.setdefault("_".join(name.split("_")[:2]), []).append(at)
-    inputs = {name: rise([at]) for at, name in enumerate(columns)}
-    ranked = sorted(inputs.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN]
-    by_group = sorted(((g, rise(at)) for g, at in groups.items()), key=lambda item: (-item[1], item[0]))
-    return {"rows": int(y.size), "log_loss": usual, "inputs": dict(ranked), "groups": dict(by_group)}
+    components: dict[str, list[int]] = {}
+    for at in read:
+        words = data.columns[at].split("_")
+        groups.setdefault("_".join(words[:2]), []).append(at)
+        components.setdefault(words[0], []).append(at)
+    return {
+        "rows": int(y.size),
+        "read": len(read),
+        "log_loss": usual,
+        "inputs": dict(_ranked({data.columns[at]: rise([at]) for at in read})[:_SHOWN]),
+        "groups": dict(_ranked({name: rise(at) for name, at in groups.items()})),
+        "components": dict(_ranked({name: rise(at) for name, at in components.items()})),
+    }
+
+
+def _ranked(rises: dict[str, float]) -> list[tuple[str, float]]:
+    return sorted(rises.items(), key=lambda item: (-item[1], item[0]))

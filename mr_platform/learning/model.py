@@ -22,13 +22,13 @@ from mr_platform.errors import CorruptPartition, DataError
 from mr_platform.learning.calibration import Calibration
 from mr_platform.learning.dataset import Dataset, build_dataset
 from mr_platform.learning.gate import InputRange
-from mr_platform.learning.heads import SCORES, Head
+from mr_platform.learning.heads import SCORES, Head, Reading
 from mr_platform.learning.tasks import TARGETS, task
 from mr_platform.parameters.learning import DesignParameters, GateParameters
 
 Floats = NDArray[np.float64]
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +73,8 @@ class Model:
 
     def predict_proba(self, features: pa.Table, labels: pa.Table | None = None) -> dict[str, Floats]:
         """Calibrated probabilities [n, k] of each target, rows in order of (event_ts, symbol)."""
-        x = self.dataset(features, labels).x
-        return {name: head.predict_proba(x) for name, head in self.heads.items()}
+        data = self.dataset(features, labels)
+        return {name: head.predict_proba(data) for name, head in self.heads.items()}
 
     def predict(self, features: pa.Table, labels: pa.Table | None = None) -> pa.Table:
         """One answer a row: symbol, event_ts, known_ts, regime, confidence, signal, reason, p_* of the 8 regimes,
@@ -84,7 +84,7 @@ class Model:
         stands in either case: it is for the caller to say no-signal.
         """
         data = self.dataset(features, labels)
-        probabilities = {name: head.predict_proba(data.x) for name, head in self.heads.items()}
+        probabilities = {name: head.predict_proba(data) for name, head in self.heads.items()}
         reasons = self.inputs.reasons(data, probabilities["regime"], self.gate, self.train_end)
         symbol = features.column("symbol").to_pylist()
         event = features.column("event_ts").cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
@@ -109,6 +109,7 @@ class Model:
         """All arrays as an uncompressed npz without pickle; equal content gives equal bytes."""
         named: dict[str, NDArray[Any]] = {f"inputs.{k}": v for k, v in self.inputs.arrays().items()}
         for name, head in self.heads.items():
+            named |= {f"{name}.reading.{k}": v for k, v in head.reading.arrays().items()}
             named |= {f"{name}.scores.{k}": v for k, v in head.scores.arrays().items()}
             named |= {f"{name}.present": head.present, f"{name}.shares": head.shares}
             named[f"{name}.calibration"] = np.array([head.calibration.sharpness, head.calibration.prior])
@@ -177,6 +178,7 @@ def _head(named: Mapping[str, NDArray[Any]], name: str, kind: str) -> Head:
     sharpness, prior = named[f"{name}.calibration"]
     return Head(
         kind=kind,
+        reading=Reading.from_arrays(_below(named, f"{name}.reading.")),
         scores=SCORES[kind].from_arrays(_below(named, f"{name}.scores.")),
         present=named[f"{name}.present"],
         shares=named[f"{name}.shares"],

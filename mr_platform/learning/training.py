@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from mr_platform import logs
 from mr_platform.errors import DataError
+from mr_platform.learning.baselines import StateFilter
 from mr_platform.learning.dataset import KNOWN_LABEL_PREFIX, NO_CLASS, Dataset, build_dataset
 from mr_platform.learning.evaluation import Evaluation, TargetEvaluation, evaluate_target, plain, truth_scores
 from mr_platform.learning.gate import InputRange
@@ -26,11 +27,11 @@ from mr_platform.learning.heads import Head
 from mr_platform.learning.importance import permutation_importance
 from mr_platform.learning.model import Model
 from mr_platform.learning.screening import single_input_alarms
-from mr_platform.learning.selection import fit_rows
+from mr_platform.learning.selection import fit_rows, narrowed
 from mr_platform.learning.splits import Split, walk_forward
 from mr_platform.learning.tasks import REGIME, TARGETS, Target
 from mr_platform.learning.tasks import task as named_task
-from mr_platform.learning.walking import Walk, choose, single_thread, unconverged, walk
+from mr_platform.learning.walking import Walk, choose, single_thread, walk
 from mr_platform.parameters.labels import LabelParameters
 from mr_platform.parameters.learning import Candidate, LearningParameters
 from mr_platform.parameters.objects import defaults
@@ -101,15 +102,17 @@ def train_and_evaluate(
             notes.append("no dte column: no scores by days to expiry")
         heads: dict[str, Head] = {}
         targets: dict[str, TargetEvaluation] = {}
-        with unconverged(notes):
-            candidate, choice = choose(data, settings, seed=seed)
-            walks = {
-                name: walked
-                for name, target in TARGETS.items()
-                if (walked := _walk_or_note(data, splits, target, candidate, settings, seed, notes)) is not None
-            }
-            for name, walked in walks.items():
-                heads[name] = _final_head(data, TARGETS[name], candidate, walked, seed)
+        candidate, choice = choose(data, settings, seed=seed)
+        candidates = {name: settings.candidate(settings.side) for name in TARGETS} | {REGIME.name: candidate}
+        filters: dict[int, StateFilter | None] = {}
+        walks = {
+            name: walked
+            for name, target in TARGETS.items()
+            if (walked := _walk_or_note(data, splits, target, candidates[name], settings, seed, notes, filters))
+            is not None
+        }
+        for name, walked in walks.items():
+            heads[name] = _final_head(data, TARGETS[name], candidates[name], walked, settings, seed)
         for name, walked in walks.items():
             targets[name] = evaluate_target(
                 data.rows(walked.rows), TARGETS[name], walked.probabilities, settings.evaluation, seed=seed
@@ -126,14 +129,15 @@ def train_and_evaluate(
             notes=tuple(notes),
         )
         used = data.labelled(REGIME.name)
+        read = np.unique(np.concatenate([head.reading.levels for head in heads.values()]))
         model = Model(
             task=task,
             candidate=candidate.name,
-            columns=data.columns,
+            columns=tuple(data.columns[at] for at in read),
             symbols=data.symbols,
             design=design,
-            heads=heads,
-            inputs=InputRange.fit(data.x[used]),
+            heads={name: narrowed(head, read) for name, head in heads.items()},
+            inputs=InputRange.fit(data.x[np.ix_(used, read)]),
             gate=settings.gate,
             train_start=_day(data.session[used].min()),
             train_end=_day(data.session[used].max()),
@@ -164,10 +168,11 @@ def _walk_or_note(
     settings: LearningParameters,
     seed: int,
     notes: list[str],
+    filters: dict[int, StateFilter | None],
 ) -> Walk | None:
     """The walk; a side target without enough labels is left out with a note, the regime may not be."""
     try:
-        return walk(data, splits, target, candidate, settings, seed=seed)
+        return walk(data, splits, target, candidate, settings, seed=seed, filters=filters)
     except DataError as error:
         if target is REGIME:
             raise
@@ -175,11 +180,13 @@ def _walk_or_note(
         return None
 
 
-def _final_head(data: Dataset, target: Target, candidate: Candidate, walked: Walk, seed: int) -> Head:
+def _final_head(
+    data: Dataset, target: Target, candidate: Candidate, walked: Walk, settings: LearningParameters, seed: int
+) -> Head:
     rows = np.flatnonzero(data.labelled(target.name))
     y = data.targets[target.name][rows]
-    head = fit_rows(data, rows, y, target, candidate, seed=seed)
-    return Head(head.kind, head.scores, head.present, head.shares, walked.calibration)
+    head = fit_rows(data, rows, y, target, candidate, settings.selection, seed=seed)
+    return replace(head, calibration=walked.calibration)
 
 
 def _screened(
@@ -209,7 +216,7 @@ def _screened(
 def _importance(data: Dataset, walked: Walk, seed: int) -> dict[str, Any]:
     split, head = walked.last
     test = split.test[data.labelled(REGIME.name)[split.test]]
-    return permutation_importance(head, data.x[test], data.targets[REGIME.name][test], data.columns, seed=seed)
+    return permutation_importance(head, data, test, data.targets[REGIME.name][test], seed=seed)
 
 
 def _against_truth(data: Dataset, walked: Walk, truth: pa.Table | None) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ Summation runs in scikit-learn's order, so the raw scores are its own bits; the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -70,12 +70,6 @@ class FlatTrees:
         merged = {name: np.concatenate(arrays) for name, arrays in parts.items()}
         baseline = np.asarray(model._baseline_prediction, dtype=np.float64).ravel()
         return FlatTrees(baseline=baseline, roots=np.array(roots, dtype=np.int64), **merged)
-
-    def over(self, at: NDArray[np.intp]) -> FlatTrees:
-        """The same trees over a wider design, in which their inputs stand at positions ``at``."""
-        inner = self.feature >= 0
-        moved = np.where(inner, at[np.where(inner, self.feature, 0)], _LEAF).astype(np.int32)
-        return replace(self, feature=moved)
 
     def raw(self, x: Floats) -> Floats:
         """Raw scores [n, c] of inputs [n, f] with NaN where missing."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
+import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from mr_platform.errors import DataError
-from mr_platform.learning.baselines import baselines_for
+from mr_platform.learning.baselines import FitStates, StateFilter, baselines_for
 from mr_platform.learning.calibration import Calibration
 from mr_platform.learning.dataset import Dataset
 from mr_platform.learning.evaluation import CONTROL, MODEL
 from mr_platform.learning.heads import Head
 from mr_platform.learning.metrics import log_loss_rows
 from mr_platform.learning.resampling import overfitting_probability
-from mr_platform.learning.selection import fit_rows
+from mr_platform.learning.selection import fit_rows, rank_inputs
 from mr_platform.learning.splits import Split, combinatorial_purged, walk_forward
 from mr_platform.learning.tasks import REGIME, Target
 from mr_platform.parameters.learning import Candidate, LearningParameters
@@ -52,31 +52,10 @@ class Walk:
 def single_thread() -> Iterator[None]:
     """Hold OpenMP and BLAS to one thread: sums then run in one order, and training gives the same bytes."""
     # only libraries already loaded can be limited
-    import sklearn.ensemble
-    import sklearn.linear_model  # noqa: F401
+    import sklearn.ensemble  # noqa: F401
 
     with threadpool_limits(limits=1):
         yield
-
-
-@contextmanager
-def unconverged(notes: list[str]) -> Iterator[None]:
-    """Add a note of how many fits stopped before their optimum; scikit-learn's own warning tells nobody which run."""
-    from sklearn.exceptions import ConvergenceWarning
-
-    caught: list[warnings.WarningMessage] = []
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            # each fit counts, not only the first of a line of code
-            warnings.simplefilter("always", ConvergenceWarning)
-            yield
-    finally:
-        stopped = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
-        if stopped:
-            notes.append(f"{len(stopped)} fits of a logistic regression stopped before they had converged")
-        for other in caught:
-            if other not in stopped:
-                warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
 
 
 def walk(
@@ -87,11 +66,13 @@ def walk(
     parameters: LearningParameters,
     *,
     seed: int,
+    filters: dict[int, StateFilter | None] | None = None,
 ) -> Walk:
     """Walk one target forward. The first split only calibrates; later ones are also answered by every baseline.
 
-    A fold's calibration is fitted on the answers of earlier folds as far as their labels were known before it. The
-    control is the same candidate on every ``choice_stride``-th training row with its labels shuffled.
+    ``filters`` keeps the state filter of each fold, which is the same for every target. A fold's calibration is fitted
+    on the answers of earlier folds as far as their labels were known before it. The control is the same candidate on
+    every ``choice_stride``-th training row with its labels shuffled.
     """
     generator = np.random.default_rng([seed, 17])
     raw_rows: list[Rows] = []
@@ -103,28 +84,31 @@ def walk(
     last: tuple[Split, Head] | None = None
     labelled = 0
     y = data.targets[target.name]
-    for split in splits:
+    shared = filters if filters is not None else {}
+    for number, split in enumerate(splits):
         usable = split.train[y[split.train] >= 0]
         if usable.size < parameters.splits.min_train_rows or np.unique(y[usable]).size < 2:
             continue
-        head = fit_rows(data, usable, y[usable], target, candidate, seed=seed)
-        fresh = head.uncalibrated(data.x[split.test])
+        ranked = rank_inputs(data, usable, y[usable], parameters.selection)
+        fit = functools.partial(fit_rows, data, target=target, candidate=candidate, selection=parameters.selection)
+        head = fit(usable, y[usable], seed=seed, ranked=ranked)
+        fresh = head.uncalibrated(data, split.test)
         if raw:
             calibration = _calibrate(data, y, raw_rows, raw, priors, split.train)
-            head = Head(head.kind, head.scores, head.present, head.shares, calibration)
+            head = replace(head, calibration=calibration)
             train, test = data.rows(split.train), data.rows(split.test)
             answers = {MODEL: calibration.apply(fresh, head.shares)}
-            for make in baselines_for(target, data):
-                baseline = make().fit(train)
+            for baseline in baselines_for(target, data, _once(shared, number)):
+                baseline.fit(train)
                 answers[baseline.name] = baseline.predict_proba(test)
             thin = usable[:: parameters.splits.choice_stride]
             shuffled = generator.permutation(y[thin])
-            control = fit_rows(data, thin, shuffled, target, candidate, seed=seed)
-            answers[CONTROL] = control.predict_proba(data.x[split.test])
+            control = fit(thin, shuffled, seed=seed)
+            answers[CONTROL] = control.predict_proba(data, split.test)
             for name, p in answers.items():
                 parts.setdefault(name, []).append(p)
             tested.append(split.test)
-            folds.append(_fold(data, split, usable, calibration))
+            folds.append(_fold(data, split, usable, calibration) | {"inputs": ranked.counts()})
             answered = int(np.count_nonzero(y[split.test] >= 0))
             labelled += answered
             last = (split, head) if answered else last
@@ -178,9 +162,10 @@ def choose(data: Dataset, parameters: LearningParameters, *, seed: int) -> tuple
         used += 1
         at = np.searchsorted(ordinals, before.session[test])
         np.add.at(weights, at, 1.0)
+        ranked = rank_inputs(before, train, y[train], parameters.selection)
         for column, candidate in enumerate(parameters.candidates):
-            head = fit_rows(before, train, y[train], REGIME, candidate, seed=seed)
-            np.add.at(losses[:, column], at, log_loss_rows(y[test], head.predict_proba(before.x[test])))
+            head = fit_rows(before, train, y[train], REGIME, candidate, parameters.selection, seed=seed, ranked=ranked)
+            np.add.at(losses[:, column], at, log_loss_rows(y[test], head.predict_proba(before, test)))
     tested = weights > 0
     record: dict[str, Any] = {
         "splits_used": used,
@@ -211,7 +196,16 @@ def _calibrate(
     return Calibration.fit(p[keep], prior[keep], y[at[keep]], data.weight[at[keep]])
 
 
-def _fold(data: Dataset, split: Split, usable: Rows, calibration: Calibration) -> Mapping[str, Any]:
+def _once(kept: dict[int, StateFilter | None], number: int) -> FitStates:
+    def fit(train: Dataset) -> StateFilter | None:
+        if number not in kept:
+            kept[number] = StateFilter.fit(train)
+        return kept[number]
+
+    return fit
+
+
+def _fold(data: Dataset, split: Split, usable: Rows, calibration: Calibration) -> dict[str, Any]:
     first, last = split.blocks[0]
     days = np.array([data.session[usable].min(), data.session[usable].max(), first, last])
     begin, end, test_begin, test_end = (str(np.datetime64(int(day), "D")) for day in days)

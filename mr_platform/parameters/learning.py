@@ -51,38 +51,66 @@ class DesignParameters(ParameterObject):
 
 
 @dataclass(frozen=True)
-class LogisticCandidate(ParameterObject):
-    """Multinomial logistic regression with ridge penalty; ``strength`` is the inverse penalty C.
+class SelectionParameters(ParameterObject):
+    """Which inputs may be read (mr_platform/learning/selection.py).
 
-    ``inputs``: how many inputs it reads at most (mr_platform/learning/selection.py).
+    ``coverage`` least share of rows with a value; ``groups`` of sessions across which an input has to tell something,
+    above ``least_information`` nats a row; of two that correlate above ``redundancy`` the better one stays, ``most`` in
+    all; ``changes`` lags in bars over which the leading inputs' changes are read beside them.
+    """
+
+    coverage: float
+    groups: int
+    least_information: float
+    redundancy: float
+    most: int
+    changes: tuple[int, ...]
+
+    def broken(self) -> Iterator[Broken]:
+        yield from holds(0 <= self.coverage <= 1, "0 <= coverage <= 1", self.coverage, "coverage")
+        yield from holds(self.groups >= 2, "at least 2 groups", self.groups, "groups")
+        yield from holds(0 < self.redundancy <= 1, "0 < redundancy <= 1", self.redundancy, "redundancy")
+        yield from holds(self.most >= 1, "most >= 1", self.most, "most")
+        yield from holds(min(self.changes, default=1) >= 1, "changes over at least 1 bar", self.changes, "changes")
+
+
+@dataclass(frozen=True)
+class DiscriminantCandidate(ParameterObject):
+    """Linear discriminant; ``shrinkage`` of its covariance towards the diagonal.
+
+    ``inputs``: how many it reads at most; ``leading``: of how many it reads the changes too.
     """
 
     name: str
-    strength: float
+    shrinkage: float
     inputs: int
+    leading: int
 
     def broken(self) -> Iterator[Broken]:
-        yield from holds(self.strength > 0, "strength > 0", self.strength, "strength")
-        yield from holds(self.inputs >= 1, "inputs >= 1", self.inputs, "inputs")
+        yield from _read(self)
 
 
 @dataclass(frozen=True)
 class TreesCandidate(ParameterObject):
-    """Histogram gradient boosting (scikit-learn); ``ridge`` is its L2 term, ``column_share`` its max_features.
+    """Histogram gradient boosting (scikit-learn) over the scores of a linear discriminant and the leading inputs.
 
-    ``inputs``: how many inputs it reads at most (mr_platform/learning/selection.py).
+    ``shrinkage``, ``inputs``, ``leading`` as of a ``DiscriminantCandidate``; the trees read the leading inputs and
+    their changes. ``ridge`` is their L2 term, ``column_share`` their max_features.
     """
 
     name: str
+    shrinkage: float
+    inputs: int
+    leading: int
     iterations: int
     leaves: int
     learning_rate: float
     min_samples_leaf: int
     ridge: float
     column_share: float
-    inputs: int
 
     def broken(self) -> Iterator[Broken]:
+        yield from _read(self)
         yield from holds(
             self.iterations >= 1 and self.leaves >= 2,
             "iterations >= 1, leaves >= 2",
@@ -90,11 +118,17 @@ class TreesCandidate(ParameterObject):
             "iterations",
             "leaves",
         )
-        yield from holds(self.inputs >= 1, "inputs >= 1", self.inputs, "inputs")
         yield from holds(0 < self.column_share <= 1, "0 < column_share <= 1", self.column_share, "column_share")
 
 
-Candidate = LogisticCandidate | TreesCandidate
+def _read(candidate: DiscriminantCandidate | TreesCandidate) -> Iterator[Broken]:
+    yield from holds(0 < candidate.shrinkage <= 1, "0 < shrinkage <= 1", candidate.shrinkage, "shrinkage")
+    counts = (candidate.leading, candidate.inputs)
+    yield from holds(0 <= candidate.leading <= candidate.inputs, "0 <= leading <= inputs", counts, "leading", "inputs")
+    yield from holds(candidate.inputs >= 1, "inputs >= 1", candidate.inputs, "inputs")
+
+
+Candidate = DiscriminantCandidate | TreesCandidate
 
 
 @dataclass(frozen=True)
@@ -154,8 +188,8 @@ class LearningParameters(ParameterObject):
     """How models are trained, chosen, evaluated and answered with.
 
     ``candidates`` in order of preference: a tie goes to the first; ``default`` where there are too few sessions to
-    choose. ``design`` of the forward tasks; of the nowcast ``design_nowcast``, since the label half an hour ago is
-    known and says much of the regime in force.
+    choose; ``side`` answers volatility and direction. ``design`` of the forward tasks; of the nowcast
+    ``design_nowcast``, since the label half an hour ago is known and says much of the regime in force.
     """
 
     OBJECT: ClassVar[str] = "learning"
@@ -163,8 +197,10 @@ class LearningParameters(ParameterObject):
     splits: SplitParameters
     design: DesignParameters
     design_nowcast: DesignParameters
+    selection: SelectionParameters
     candidates: tuple[Candidate, ...]
     default: str
+    side: str
     evaluation: EvaluationParameters
     gate: GateParameters
     promotion: PromotionParameters
@@ -173,6 +209,7 @@ class LearningParameters(ParameterObject):
         names = [c.name for c in self.candidates]
         yield from holds(len(set(names)) == len(names), "names of candidates are unique", names, "candidates")
         yield from holds(self.default in names, f"default is one of {names}", self.default, "default")
+        yield from holds(self.side in names, f"side is one of {names}", self.side, "side")
 
     def candidate(self, name: str) -> Candidate:
         """The candidate called ``name``."""

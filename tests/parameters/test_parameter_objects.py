@@ -180,7 +180,7 @@ def test_a_change_reaches_the_digests_of_what_it_steers_only() -> None:
 
 def test_entries_carry_their_key_and_come_in_declared_order() -> None:
     learning = defaults(LearningParameters)
-    assert [c.name for c in learning.candidates] == ["logistic_firm", "logistic_loose", "logistic_few", "trees_small"]
+    assert [c.name for c in learning.candidates] == ["discriminant_firm", "discriminant_loose", "trees_stacked"]
     assert isinstance(learning.candidate(learning.default), TreesCandidate)
     assert list(defaults(LabelParameters).tasks) == ["h12", "h75", "nowcast"]
     assert defaults(LabelParameters).tasks["h75"].name == "h75"

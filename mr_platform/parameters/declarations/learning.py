@@ -6,21 +6,22 @@ from collections.abc import Iterator
 
 from mr_platform.parameters.declaration import Declarations, Parameter
 from mr_platform.parameters.declarations.consumers import MODELS
-from mr_platform.parameters.declarations.filling import filling
+from mr_platform.parameters.declarations.filling import Row, filling, ints
 from mr_platform.parameters.declarations.layouts import ON, bounded_sheet
 from mr_platform.parameters.values import BOOL, FLOAT, INT, Choice
 
 _SHEET = "LearningConfig"
-# In order of preference: inverse penalty C and the inputs a candidate reads at most.
-_LOGISTIC = {"logistic_firm": (0.0003, 500), "logistic_loose": (0.003, 500), "logistic_few": (0.03, 40)}
-_TREES = "trees_small"
-_NAMES = (*_LOGISTIC, _TREES)
+# In order of preference: shrinkage, inputs read at most, and of how many the changes too.
+_DISCRIMINANTS = {"discriminant_firm": (0.6, 60, 1), "discriminant_loose": (0.2, 200, 100)}
+_TREES = "trees_stacked"
+_NAMES = (*_DISCRIMINANTS, _TREES)
 
 # fmt: off
 _split = filling(_SHEET, MODELS, "learning.splits")
 _evaluation = filling(_SHEET, MODELS, "learning.evaluation")
 _gate = filling(_SHEET, MODELS, "learning.gate", "gate_")
 _promotion = filling(_SHEET, MODELS, "learning.promotion")
+_selection = filling(_SHEET, MODELS, "learning.selection")
 _learning = filling(_SHEET, MODELS, "learning")
 _tree = filling(_SHEET, MODELS, f"learning.candidates[{_TREES}]", f"{_TREES}_")
 
@@ -46,24 +47,44 @@ def _designs() -> Iterator[Parameter]:
         yield row("symbols", BOOL, ON, "", "the underlying is an input")
 
 
-def _logistic() -> Iterator[Parameter]:
-    for name, (strength, inputs) in _LOGISTIC.items():
-        row = filling(_SHEET, MODELS, f"learning.candidates[{name}]", f"{name}_")
-        yield row("strength", FLOAT, strength, "C", "inverse of the ridge penalty", low=1e-9, high=1e6)
-        yield row("inputs", INT, inputs, "columns", "inputs read at most, those that separate best", low=1, high=10_000)
+_SELECTION = (
+    _selection("selection_coverage", FLOAT, 0.5, "share", "least share of training rows in which an input has a value",
+               "coverage", low=0, high=1),
+    _selection("selection_groups", INT, 8, "groups", "groups of sessions across which an input has to tell something",
+               "groups", low=2, high=100),
+    _selection("selection_least_information", FLOAT, 0.003, "nats", "least information across sessions of an input",
+               "least_information", low=-1, high=3),
+    _selection("selection_redundancy", FLOAT, 0.95, "correlation", "of two inputs above this the better one stays",
+               "redundancy", low=0.01, high=1),
+    _selection("selection_most", INT, 250, "columns", "inputs kept in all", "most", low=1, high=10_000),
+    _selection("selection_changes", ints(2), (1, 3), "bars", "lags of the leading inputs' changes", "changes"),
+)
+
+
+def _discriminants() -> Iterator[Parameter]:
+    for name, (shrinkage, inputs, leading) in _DISCRIMINANTS.items():
+        yield from _reading(filling(_SHEET, MODELS, f"learning.candidates[{name}]", f"{name}_"),
+                            shrinkage, inputs, leading)
+
+
+def _reading(row: Row, shrinkage: float, inputs: int, leading: int) -> Iterator[Parameter]:
+    yield row("shrinkage", FLOAT, shrinkage, "share", "of the covariance towards its diagonal", low=1e-6, high=1)
+    yield row("inputs", INT, inputs, "columns", "inputs read at most, those that tell most", low=1, high=10_000)
+    yield row("leading", INT, leading, "columns", "of how many the changes are read too", low=0, high=10_000)
 
 
 _CANDIDATES = (
-    *_logistic(),
+    *_discriminants(),
+    *_reading(_tree, 0.2, 200, 60),
     _tree("iterations", INT, 40, "trees", "rounds of boosting", low=1, high=10_000),
-    _tree("leaves", INT, 5, "leaves", "leaves of a tree at most", low=2, high=1000),
+    _tree("leaves", INT, 6, "leaves", "leaves of a tree at most", low=2, high=1000),
     _tree("learning_rate", FLOAT, 0.15, "share", "shrinkage of a round", low=1e-4, high=1),
-    _tree("min_samples_leaf", INT, 60, "rows", "rows of a leaf at least", low=1, high=100_000),
+    _tree("min_samples_leaf", INT, 30, "rows", "rows of a leaf at least", low=1, high=100_000),
     _tree("ridge", FLOAT, 5.0, "penalty", "L2 penalty of the leaves", low=0, high=1e6),
-    _tree("column_share", FLOAT, 0.5, "share", "share of the columns a split looks at", low=0.01, high=1),
-    _tree("inputs", INT, 60, "columns", "inputs read at most, those that separate best", low=1, high=10_000),
+    _tree("column_share", FLOAT, 0.3, "share", "share of the columns a split looks at", low=0.01, high=1),
     _learning("default_candidate", Choice(*_NAMES), _TREES, "", "taken where there are too few sessions to choose",
               "default"),
+    _learning("side_candidate", Choice(*_NAMES), "discriminant_loose", "", "answers volatility and direction", "side"),
 )
 
 _EVALUATION = (
@@ -96,6 +117,6 @@ _EVALUATION = (
 def declarations() -> Declarations:
     """Of training, evaluation and the gate."""
     return Declarations(
-        parameters=(*_SPLITS, *_designs(), *_CANDIDATES, *_EVALUATION),
+        parameters=(*_SPLITS, *_designs(), *_SELECTION, *_CANDIDATES, *_EVALUATION),
         sheets=(bounded_sheet(_SHEET, "how models are trained, chosen, evaluated and answered with", required=False),),
     )
