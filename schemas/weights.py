@@ -9,7 +9,7 @@ from schemas.tables import IST_TIMESTAMP, REGIMES, Column, TableSchema
 DTE_BUCKETS = ("0-7", "8-30", "31+")
 ANY_REGIME = "ANY"
 CONTEXTS = (ANY_REGIME, *REGIMES)
-DECISIONS = ("undo", "feedback")
+UNDO, FEEDBACK = DECISIONS = ("undo", "feedback")
 
 _SYMBOL = Column("symbol", pa.string(), "Underlying, as in configs/instruments.yaml", nullable=False)
 _BUCKET = Column("dte_bucket", pa.string(), "Days-to-expiry bucket", nullable=False, values=DTE_BUCKETS)

@@ -19,9 +19,9 @@ from mr_platform.parameters.constraints import (
 from mr_platform.parameters.labels import LabelParameters
 from mr_platform.parameters.workbook_regimes import WorkbookParameters
 from schemas.tables import REGIMES
+from schemas.weights import DTE_BUCKETS
 
 COMPONENTS = (1, 2, 3, 4, 5, 6, 7)
-DTE_BUCKETS = ("0-7", "8-30", "31+")
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,8 @@ from mr_platform.regimes.inputs import Floats
 from mr_platform.regimes.performance import MEASURES, SessionPerformance
 from mr_platform.regimes.weights import Cell, identify
 from mr_platform.regimes.weights_in_force import Weight, WeightsInForce
-from schemas.weights import ANY_REGIME, CONTEXTS, DTE_BUCKETS
+from schemas.weights import ANY_REGIME, CONTEXTS, DTE_BUCKETS, UNDO
 
-UNDO, FEEDBACK = "undo", "feedback"
 # a change below this is rounding: no row is written for it
 _SETTLED = 1e-12
 

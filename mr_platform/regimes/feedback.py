@@ -19,10 +19,10 @@ from mr_platform.features.c8_master_integration.learning import step
 from mr_platform.features.weights import summing_to_one
 from mr_platform.parameters.master_integration import MasterIntegrationParameters
 from mr_platform.parameters.regimes import COMPONENTS
-from mr_platform.regimes.adaptation import FEEDBACK, Decision
+from mr_platform.regimes.adaptation import Decision
 from mr_platform.regimes.weights import identify
 from schemas.tables import REGIMES
-from schemas.weights import ANY_REGIME, CONTEXTS, DTE_BUCKETS
+from schemas.weights import ANY_REGIME, CONTEXTS, DTE_BUCKETS, FEEDBACK
 
 STRATEGIES = ("exponential_smoothing",)
 # An answer half an hour late, the reach of the nowcast's label, is not timely at all.

@@ -10,9 +10,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mr_platform.errors import UsageError
-from mr_platform.parameters.regimes import COMPONENTS, DTE_BUCKETS, WeightParameters
+from mr_platform.parameters.regimes import COMPONENTS, WeightParameters
 from schemas.tables import ADAPTIVE_LEARNING_WEIGHTS
-from schemas.weights import ANY_REGIME
+from schemas.weights import ANY_REGIME, DTE_BUCKETS
 
 Cell = tuple[str, str]
 """Days-to-expiry bucket and regime context: where a set of weights holds."""

@@ -23,14 +23,14 @@ from mr_platform.lake.store import Lake
 from mr_platform.market.sessions import IST, nse_calendar
 from mr_platform.parameters.master_integration import MasterIntegrationParameters
 from mr_platform.parameters.regimes import COMPONENTS, WeightParameters
-from mr_platform.regimes.adaptation import UNDO, Decision, next_weights
+from mr_platform.regimes.adaptation import Decision, next_weights
 from mr_platform.regimes.performance import SessionPerformance, read_performance, session_performance
 from mr_platform.regimes.results import RegimeTables
 from mr_platform.regimes.weights import Cell, identify, start_weights
 from mr_platform.regimes.weights_in_force import WeightsInForce, read_weights
 from mr_platform.stations.parameters import in_force, stamp
 from mr_platform.stations.report import StationReport, Timer, publish
-from schemas.weights import WEIGHT_DECISIONS
+from schemas.weights import UNDO, WEIGHT_DECISIONS
 
 WEIGHTS = "regimes/adaptive_learning_weights"
 PERFORMANCE = "regimes/component_performance"

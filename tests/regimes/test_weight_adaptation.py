@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mr_platform.errors import DataError, UsageError
+from mr_platform.features.c8_master_integration import PerformanceHistory, adapt_dte_specific_component_weights
 from mr_platform.parameters.master_integration import MasterIntegrationParameters
 from mr_platform.parameters.objects import defaults
 from mr_platform.parameters.regimes import WeightParameters
@@ -266,3 +267,9 @@ def test_a_moment_without_a_zone_is_refused():
 def test_the_contexts_are_the_eight_regimes():
     cells = {("0-7", code): measures([0.9] + [0.2] * 6) for code in REGIMES}
     assert [cell[1] for cell in learned(session(MONDAY, cells)).contexts] == list(REGIMES)
+
+
+def test_the_named_interface_of_c8_learns_the_same():
+    history = PerformanceHistory([3], *(row[None] for row in HALF))
+    found = adapt_dte_specific_component_weights(3, history=history)
+    assert list(found.weights.values()) == values(learned(session(MONDAY, {ANY: HALF})))
