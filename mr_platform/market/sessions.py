@@ -1,7 +1,7 @@
 """Trading sessions of the NSE: which dates trade, and in which minutes.
 
-Ordinary days come from a general calendar library (exchange code XBOM, whose holidays the NSE shares);
-special and Muhurat sessions, and the range that may be trusted, from configs/sessions.yaml.
+Ordinary days are weekdays; holidays, special and Muhurat sessions, and the range that may be trusted, are declared in
+configs/sessions.yaml.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import functools
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -21,6 +21,7 @@ from mr_platform.errors import CalendarError
 
 IST = ZoneInfo("Asia/Kolkata")
 ORDINARY_WINDOW = (time(9, 15), time(15, 30))
+_SATURDAY = 5
 
 # Start minute of each zone of the day; the last runs to the session's end.
 _ZONES = (
@@ -93,7 +94,7 @@ class SessionCalendar:
     def session(self, day: date) -> Session:
         """The session of ``day``; CalendarError says whether it is a weekend, a holiday or out of range."""
         if not self.is_session(day):
-            kind = "a weekend" if day.weekday() >= 5 else "an exchange holiday"
+            kind = "a weekend" if day.weekday() >= _SATURDAY else "an exchange holiday"
             raise CalendarError(
                 rule="the date is a trading session",
                 value=f"{day} ({day:%A}), {kind}",
@@ -134,24 +135,22 @@ class SessionCalendar:
             rule=f"the calendar is known from {self.first} to {self.last}",
             value=day,
             place="configs/sessions.yaml",
-            remedy="extend the range once the exchange's holiday list for it is in the calendar library",
+            remedy="extend the range together with the exchange's list of holidays",
         )
 
 
 @functools.lru_cache(maxsize=1)
 def nse_calendar() -> SessionCalendar:
     """The calendar of the NSE's equity-derivatives segment."""
-    import exchange_calendars
-
-    overlay = read_yaml(config_root() / "sessions.yaml")
-    first, last = overlay["first"], overlay["last"]
-    library = exchange_calendars.get_calendar("XBOM", start=first.isoformat(), end=last.isoformat())
-    ordinary = [stamp.date() for stamp in library.sessions]
+    declared = read_yaml(config_root() / "sessions.yaml")
+    first, last = declared["first"], declared["last"]
+    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+    weekdays = [day for day in days if day.weekday() < _SATURDAY]
     special = {
         day: Session(day, entry["kind"], tuple(_window(text) for text in entry["windows"]))
-        for day, entry in overlay["special"].items()
+        for day, entry in declared["special"].items()
     }
-    return SessionCalendar(ordinary, special, first=first, last=last, closed=frozenset(overlay.get("closed") or ()))
+    return SessionCalendar(weekdays, special, first=first, last=last, closed=frozenset(declared["closed"]))
 
 
 def zone_of(minute: int) -> tuple[int, str]:

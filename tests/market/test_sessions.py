@@ -50,6 +50,18 @@ def test_a_day_without_session_is_refused_with_its_reason(day: str, why: str) ->
         nse_calendar().session(D(day))
 
 
+def test_ordinary_days_are_those_of_the_calendar_library() -> None:
+    """XBOM, whose holidays the NSE shares."""
+    import exchange_calendars
+
+    calendar = nse_calendar()
+    library = exchange_calendars.get_calendar("XBOM", start=str(calendar.first), end=str(calendar.last))
+    ours = calendar.between(calendar.first, calendar.last)
+    ordinary = [day for day in ours if calendar.session(day).kind == "ordinary"]
+    others = set(ours) - set(ordinary)
+    assert ordinary == [stamp.date() for stamp in library.sessions if stamp.date() not in others]
+
+
 def test_neighbours_step_over_holidays_and_weekends() -> None:
     calendar = nse_calendar()
     assert calendar.next(D("2022-11-07")) == D("2022-11-09")
