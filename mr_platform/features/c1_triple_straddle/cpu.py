@@ -12,7 +12,6 @@ import numpy as np
 from numba import njit
 
 from mr_platform.features.c1_triple_straddle import scores as s
-from mr_platform.features.c1_triple_straddle.scores import sign
 from mr_platform.features.c1_triple_straddle.state import (
     N_COMPONENTS,
     N_SERIES,
@@ -24,6 +23,7 @@ from mr_platform.features.c1_triple_straddle.state import (
     DayConstants,
 )
 from mr_platform.kernels.cpu.averages import dispersion, weighted_mean
+from mr_platform.kernels.cpu.windows import sign, window_mean, window_std
 
 OPEN, HIGH, LOW, CLOSE, VOLUME = range(5)
 LAG_1, LAG_3, LAG_5, LAG_10, LAG_15 = range(5)
@@ -184,7 +184,7 @@ def _vwap_columns(bars, underlying, t, day, carried, technique_scores, out):
         out[6 + i] = _deviation(price[i], rolling)
         out[9 + i] = _deviation(price[i], week)
         out[12 + i] = technique_scores[i, 1]
-        spread = s.window_std(carried.gap_trace[:, i], t, day.window, day.enough)
+        spread = window_std(carried.gap_trace[:, i], t, day.window, day.enough)
         out[15 + i] = carried.gap_trace[t, i] / spread if spread > FLAT * price[i] else NAN
         out[18 + i] = _relative(carried.vwap_trace[:, i], t, 15) if not math.isnan(price[i]) else NAN
     out[21:25] = NAN
@@ -209,7 +209,7 @@ def _vwap_columns(bars, underlying, t, day, carried, technique_scores, out):
         carried.above[0] += gap > 0
         carried.above[1] += 1
         out[26] = carried.above[0] / carried.above[1]
-    recent = s.window_mean(bars[:, 0, VOLUME], t, day.window, day.enough)
+    recent = window_mean(bars[:, 0, VOLUME], t, day.window, day.enough)
     whole = 0.0
     known = 0
     for i in range(t + 1):
@@ -292,7 +292,7 @@ def _timeframe_columns(bars, held, t, day, carried, levels, technique, technique
                 if bars_seen + 1 < day.spans[j]:
                     live[j] = NAN
             s.ema_parts(price, live, day.ema_weak, parts)
-            typical = s.window_mean(bars[:, a, CLOSE], t, n, day.enough)
+            typical = window_mean(bars[:, a, CLOSE], t, n, day.enough)
             three[0] = weighted_mean(parts, day.ema_weights)
             three[1] = s.step_score(_deviation(typical, carried.vwap_trace[t, a]), day.vwap_cuts, day.vwap_scores)
             three[2] = s.ladder_score(typical, levels[a], day.pivot_steps)
@@ -322,9 +322,9 @@ def _timeframe_columns(bars, held, t, day, carried, levels, technique, technique
     if count > 0:
         out[16] = total / count
     returns = carried.return_trace
-    out[17] = s.window_std(returns[:, 0], t, day.window, day.enough)
-    net = s.window_mean(returns[:, 0], t, 15, day.enough)
-    gross = s.window_mean(np.abs(returns[max(0, t - 14) : t + 1, 0]), min(t, 14), 15, day.enough)
+    out[17] = window_std(returns[:, 0], t, day.window, day.enough)
+    net = window_mean(returns[:, 0], t, 15, day.enough)
+    gross = window_mean(np.abs(returns[max(0, t - 14) : t + 1, 0]), min(t, 14), 15, day.enough)
     out[18] = net / gross if gross > 0 else NAN
     out[19], out[20] = s.correlations(returns, t, day.window, day.redundant, day.enough, day.series_share)
     out[21] = _held_return(bars, held, t, 3, LAG_5) - _held_return(bars, held, t, 6, LAG_5)

@@ -11,20 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mr_platform.features.c1_triple_straddle.catalogue import TIMEFRAMES, features
-from mr_platform.features.c1_triple_straddle.reference_windows import (
-    age,
-    correlation_of_pairs,
-    ema,
-    lagged,
-    live_ema,
-    mean_of,
-    quality,
-    std_of,
-    total,
-    weighted,
-    windows,
-)
+from mr_platform.features.c1_triple_straddle.reference_windows import correlation_of_pairs, ema, live_ema, quality
 from mr_platform.features.c1_triple_straddle.state import Carried, DayConstants
+from mr_platform.kernels.reference.windows import age, lagged, mean_of, std_of, total, weighted, windows
 
 Floats = NDArray[np.float64]
 Columns = dict[str, Floats]

@@ -13,12 +13,7 @@ import numpy as np
 from numba import njit
 
 from mr_platform.features.c1_triple_straddle.state import Floats
-
-
-@njit(cache=True, error_model="numpy")
-def sign(x: float) -> float:
-    """-1, 0 or 1."""
-    return 1.0 if x > 0 else -1.0 if x < 0 else 0.0
+from mr_platform.kernels.cpu.windows import sign
 
 
 @njit(cache=True, error_model="numpy")
@@ -76,33 +71,6 @@ def ladder_score(price: float, levels: Floats, steps: Floats) -> float:
     for i in range(7):
         beyond += price > levels[i]
     return steps[beyond - 4] if beyond >= 4 else -steps[3 - beyond]
-
-
-@njit(cache=True, error_model="numpy")
-def window_mean(values: Floats, t: int, n: int, enough: float) -> float:
-    """Mean of the finite values of the ``n`` bars ending at ``t``; NaN with too few."""
-    total = 0.0
-    count = 0
-    for i in range(max(0, t - n + 1), t + 1):
-        if not math.isnan(values[i]):
-            total += values[i]
-            count += 1
-    return total / count if count >= enough * n else math.nan
-
-
-@njit(cache=True, error_model="numpy")
-def window_std(values: Floats, t: int, n: int, enough: float) -> float:
-    """Population standard deviation of the ``n`` bars ending at ``t``; NaN with too few."""
-    mean = window_mean(values, t, n, enough)
-    if math.isnan(mean):
-        return math.nan
-    square = 0.0
-    count = 0
-    for i in range(max(0, t - n + 1), t + 1):
-        if not math.isnan(values[i]):
-            square += (values[i] - mean) ** 2
-            count += 1
-    return math.sqrt(square / count)
 
 
 @njit(cache=True, error_model="numpy")

@@ -16,7 +16,6 @@ from mr_platform.features.c2_greeks_sentiment.reference_windows import (
     enough_in_window,
     imbalance,
     known_mean,
-    lagged,
     lead_correlation,
     mean_of,
     median_so_far,
@@ -38,6 +37,7 @@ from mr_platform.features.c2_greeks_sentiment.state import (
 from mr_platform.features.inputs import ATM, GREEKS, NEAR, SessionInputs
 from mr_platform.features.series import CLOSE
 from mr_platform.kernels.reference.black76 import greeks as black76_greeks
+from mr_platform.kernels.reference.windows import lagged
 
 Columns = dict[str, Floats]
 

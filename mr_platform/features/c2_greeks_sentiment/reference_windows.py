@@ -5,13 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mr_platform.features.c2_greeks_sentiment.state import Floats
-
-
-def lagged(values: Floats, n: int) -> Floats:
-    """``values`` [M] ``n`` minutes ago; NaN before the open."""
-    out = np.full(values.shape, np.nan)
-    out[n:] = values[: max(values.shape[0] - n, 0)]
-    return out
+from mr_platform.kernels.reference.windows import lagged
 
 
 def _windows(values: Floats, n: int) -> Floats:

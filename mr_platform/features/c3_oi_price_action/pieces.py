@@ -23,6 +23,7 @@ from mr_platform.features.c3_oi_price_action.state import (
     Ints,
     StrikeWindow,
 )
+from mr_platform.kernels.cpu.selection import linear_quantile
 
 NAN = math.nan
 
@@ -232,40 +233,6 @@ def payout(oi: Floats, strikes: Floats, level_: float) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def quantile(values: Floats, n: int, share: float) -> float:
-    """Linear quantile of the first ``n`` values, which are reordered."""
-    place = share * (n - 1)
-    k = int(place)
-    low, high = 0, n - 1
-    # Hoare's selection: everything before k is at most, everything after it at least values[k]
-    while low < high:
-        pivot = values[(low + high) // 2]
-        i, j = low, high
-        while i <= j:
-            while values[i] < pivot:
-                i += 1
-            while values[j] > pivot:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i += 1
-                j -= 1
-        if k <= j:
-            high = j
-        elif k >= i:
-            low = i
-        else:
-            break
-    at = values[k]
-    if k + 1 >= n:
-        return at
-    after = math.inf
-    for i in range(k + 1, n):
-        after = min(after, values[i])
-    return at + (after - at) * (place - k)
-
-
-@njit(cache=True, error_model="numpy")
 def walls(oi: Floats, strikes: Floats, leg: int, share: float, forward: float, room: Floats) -> tuple[float, float]:
     """Points from the forward to the nearest wall of the leg beyond it (calls above, puts below), and the share of the
     leg's open interest in walls; NaN where there is no such wall, no open interest. ``room`` [K] is overwritten."""
@@ -277,7 +244,7 @@ def walls(oi: Floats, strikes: Floats, leg: int, share: float, forward: float, r
             total += oi[k, leg]
     if total <= 0:
         return NAN, NAN
-    cut = quantile(room, n, share)
+    cut = linear_quantile(room, n, share)
     nearest, inside = NAN, 0.0
     for k in range(strikes.size):
         if oi[k, leg] > cut:

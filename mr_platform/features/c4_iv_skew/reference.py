@@ -14,7 +14,6 @@ from mr_platform.features.c4_iv_skew.catalogue import DISTANCES, PATTERNS, featu
 from mr_platform.features.c4_iv_skew.dual import MINUTES
 from mr_platform.features.c4_iv_skew.reference_series import (
     deviation_of,
-    lagged,
     mean_of,
     mean_square,
     ranked,
@@ -33,6 +32,7 @@ from mr_platform.features.c4_iv_skew.state import (
     DayConstants,
     Floats,
 )
+from mr_platform.kernels.reference.windows import lagged
 
 NEAR, NEXT, FAR = range(3)
 FLAT = 1e-12

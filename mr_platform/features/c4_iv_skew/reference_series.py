@@ -9,13 +9,6 @@ from mr_platform.features.c4_iv_skew.state import Floats
 FLAT = 1e-12
 
 
-def lagged(x: Floats, bars: int) -> Floats:
-    """The series that many bars ago, [M, ...]; NaN before the open."""
-    out = np.full(x.shape, np.nan)
-    out[bars:] = x[: max(x.shape[0] - bars, 0)]
-    return out
-
-
 def _windows(x: Floats, n: int) -> Floats:
     """The last ``n`` bars at each bar [M, n]; NaN before the open."""
     return np.lib.stride_tricks.sliding_window_view(np.concatenate([np.full(n - 1, np.nan), x]), n)

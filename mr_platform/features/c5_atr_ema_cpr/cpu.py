@@ -11,7 +11,6 @@ import math
 import numpy as np
 from numba import njit
 
-from mr_platform.features.c1_triple_straddle.scores import sign, window_mean
 from mr_platform.features.c5_atr_ema_cpr import pieces as p
 from mr_platform.features.c5_atr_ema_cpr import recursions as r
 from mr_platform.features.c5_atr_ema_cpr.state import (
@@ -27,6 +26,7 @@ from mr_platform.features.c5_atr_ema_cpr.state import (
     DayConstants,
 )
 from mr_platform.kernels.cpu.averages import dispersion, weighted_mean
+from mr_platform.kernels.cpu.windows import sign, window_mean
 
 HIGH, LOW, CLOSE = 1, 2, 3
 DUAL_AT, ATR_AT, EMA_AT, CPR_AT = 0, 40, 60, 80

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mr_platform.features.c1_triple_straddle.reference_windows import age, lagged, mean_of, weighted
 from mr_platform.features.c5_atr_ema_cpr.both import ASSETS, SPANS, TIMEFRAMES
 from mr_platform.features.c5_atr_ema_cpr.catalogue import features
 from mr_platform.features.c5_atr_ema_cpr.reference_recursions import extremes, last_known, recursions, trace, trends
@@ -35,6 +34,7 @@ from mr_platform.features.c5_atr_ema_cpr.state import (
     DayConstants,
     Recursions,
 )
+from mr_platform.kernels.reference.windows import age, lagged, mean_of, weighted
 from mr_platform.parameters.atr_ema_cpr import PIVOT_METHODS
 
 Floats = NDArray[np.float64]

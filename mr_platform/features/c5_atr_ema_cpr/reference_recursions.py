@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mr_platform.features.c1_triple_straddle.reference_windows import weighted
 from mr_platform.features.c5_atr_ema_cpr.reference_windows import recursion, slow_ranges, true_ranges, usable
 from mr_platform.features.c5_atr_ema_cpr.state import STRADDLE, UNDERLYING, Carried, DayConstants, Recursions
+from mr_platform.kernels.reference.windows import weighted
 
 Floats = NDArray[np.float64]
 

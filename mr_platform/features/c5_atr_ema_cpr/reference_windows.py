@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mr_platform.features.c1_triple_straddle.reference_windows import total, windows
+from mr_platform.kernels.reference.windows import total, windows
 
 Floats = NDArray[np.float64]
 

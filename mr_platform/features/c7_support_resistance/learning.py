@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mr_platform.features.c7_support_resistance.state import METHODS, N_Z, Floats
+from mr_platform.features.weights import summing_to_one
 from mr_platform.parameters.support_resistance import BreakoutParameters, MethodLearning
 
 _SESSIONS_A_YEAR = 252
@@ -41,7 +42,7 @@ def method_weights(sessions: Floats, start: Mapping[str, float], rule: MethodLea
     for _ in range(steps):
         low = np.maximum(weights * (1.0 - rule.largest_step), rule.low)
         high = np.minimum(weights * (1.0 + rule.largest_step), rule.high)
-        weights = _summing_to_one(np.clip(target, low, high), low, high)
+        weights = summing_to_one(target, low, high)
     return weights
 
 
@@ -58,18 +59,6 @@ def _performance(one: Floats, rule: MethodLearning) -> float:
     return float(
         w[0] * accuracy + w[1] * min(max(sharpe / 2.0, -1.0), 1.0) + w[2] * (1.0 + drawdown) + w[3] * hit,
     )
-
-
-def _summing_to_one(weights: Floats, low: Floats, high: Floats) -> Floats:
-    """What is left to 1 spread over the weights that can still move."""
-    out = weights.copy()
-    for _ in range(out.size):
-        left = 1.0 - out.sum()
-        free = (out < high) if left > 0 else (out > low)
-        if abs(left) < 1e-15 or not free.any():
-            break
-        out[free] = np.clip(out[free] + left / free.sum(), low[free], high[free])
-    return out
 
 
 @dataclass(frozen=True, eq=False)

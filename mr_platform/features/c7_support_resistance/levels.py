@@ -28,6 +28,7 @@ from mr_platform.features.c7_support_resistance.state import (
     Carried,
     DayConstants,
 )
+from mr_platform.kernels.cpu.selection import linear_quantile
 
 NAN = math.nan
 SIDE_BARS = 5
@@ -86,34 +87,7 @@ def _quantile_of(values, scratch, share):
             n += 1
     if n < LEAST_WALL_STRIKES:
         return NAN
-    place = share * (n - 1)
-    j = int(place)
-    low, high = 0, n - 1
-    while low < high:
-        pivot = scratch[(low + high) // 2]
-        a, b = low, high
-        while a <= b:
-            while scratch[a] < pivot:
-                a += 1
-            while scratch[b] > pivot:
-                b -= 1
-            if a <= b:
-                scratch[a], scratch[b] = scratch[b], scratch[a]
-                a += 1
-                b -= 1
-        if j <= b:
-            high = b
-        elif j >= a:
-            low = a
-        else:
-            break
-    below = scratch[j]
-    if place == j or j + 1 >= n:
-        return below
-    above = scratch[j + 1]
-    for k in range(j + 2, n):
-        above = min(above, scratch[k])
-    return below + (place - j) * (above - below)
+    return linear_quantile(scratch, n, share)
 
 
 @inner
