@@ -10,8 +10,7 @@ import pyarrow as pa
 
 from mr_platform.errors import DataError
 from mr_platform.kernels.cpu import scatter
-from mr_platform.kernels.reference.scatter import DROPPED, OUTSIDE
-from mr_platform.market.chain import FUTURE_FIELDS, LEG_FIELDS, Floats, OptionChainDay, Rows, floats, symbol_of
+from mr_platform.market.chain import FUTURE_FIELDS, LEG_FIELDS, Floats, Ints, OptionChainDay, Rows, floats, symbol_of
 from mr_platform.market.instruments import instrument
 from mr_platform.market.sessions import Session
 
@@ -82,15 +81,12 @@ class ChainBook:
         place = f"core/option_chain {chain.symbol} {chain.trade_date}"
         rows = Rows.of(table, self.session, place)
         near = chain.expiries.astype("datetime64[D]").astype(np.int32)
-        days = np.datetime64(chain.trade_date, "D").astype(np.int64)
-        wanted = (rows.expiries >= days) & (rows.expiries <= days + self._read.get("max_dte", 0))
-        inside = np.isin(rows.expiries, near)
+        today = int(np.datetime64(chain.trade_date, "D").astype(np.int64))
         # an expiry without a place needs one unless enough nearer ones have been seen
-        nearer = np.searchsorted(near, rows.expiries)
-        if near.size == 0 or np.any(wanted & ~inside & (nearer < self._read.get("max_expiries", 0))):
-            return False
-        at = np.minimum(np.searchsorted(chain.strikes, rows.strikes), chain.strikes.size - 1)
-        if np.any(inside & (chain.strikes[at] != rows.strikes)):
+        last, most = today + self._read.get("max_dte", 0), self._read.get("max_expiries", 0)
+        if near.size == 0 or not scatter.all_have_places(
+            rows.expiries, rows.strikes, today, last, most, near, chain.strikes
+        ):
             return False
         cells = scatter.cell_index(
             rows.minutes, rows.expiries, rows.strikes, self._bar_of_minute, near, chain.strikes, chain.keep_until
@@ -100,27 +96,22 @@ class ChainBook:
         for field in LEG_FIELDS:
             dense = getattr(chain, field)
             if dense.shape[2] and field in self._read.get("fields", LEG_FIELDS):
-                places = cells if field == "close" else deep
-                kept = places >= 0
-                flat = dense.reshape(-1, 2)
-                flat[places[kept], 0] = floats(table[f"ce_{field}"])[kept]
-                flat[places[kept], 1] = floats(table[f"pe_{field}"])[kept]
-        written = cells[cells >= 0] // chain.strikes.size
-        chain.present[0].reshape(-1)[written] = True
+                pair = (floats(table[f"{leg}_{field}"]) for leg in ("ce", "pe"))
+                scatter.put_pair(cells if field == "close" else deep, *pair, dense.reshape(-1, 2))
+        chain.present[0].reshape(-1)[cells[cells >= 0] // chain.strikes.size] = True
         self._repeat(chain, table, rows)
         return True
 
-    def _refuse(self, cells: np.ndarray, chain: OptionChainDay, place: str) -> None:
-        if np.any(cells == OUTSIDE):
+    def _refuse(self, cells: Ints, chain: OptionChainDay, place: str) -> None:
+        outside, clash = scatter.clashes(cells, chain.close.reshape(-1, 2))
+        if outside:
             raise DataError(
                 rule="every bar lies inside its session",
-                value=f"{int(np.count_nonzero(cells == OUTSIDE))} rows outside",
+                value=f"{outside} rows outside",
                 place=place,
                 remedy="publish core again; ingest puts such rows into core/quarantine",
             )
-        kept = cells[cells > DROPPED]
-        flat = chain.close.reshape(-1, 2)
-        if np.unique(kept).size < kept.size or np.isfinite(flat[kept]).any():
+        if clash:
             raise DataError(
                 rule="(ts, expiry, strike) is unique",
                 value="a key repeated",
@@ -141,6 +132,5 @@ class ChainBook:
             chosen = scatter.first_row_of_bar(
                 bars, rows.expiries, rows.strikes, floats(table[decisive]), self.session.n_bars
             )
-            there = np.flatnonzero(chosen >= 0)
             for j, name in enumerate(columns):
-                dense[there, j] = floats(table[name])[chosen[there]]
+                scatter.put_rows(chosen, floats(table[name]), dense[:, j])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,7 @@ from mr_platform.market.sessions import Session
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Number = TypeVar("Number", np.int64, np.int32, np.float64)
 
 CALL, PUT = 0, 1
 FUTURE_OPEN, FUTURE_HIGH, FUTURE_LOW, FUTURE_CLOSE, FUTURE_VOLUME, FUTURE_OI = range(6)
@@ -246,18 +247,19 @@ class Rows:
 
     @staticmethod
     def of(table: pa.Table, session: Session, place: str) -> Rows:
-        if any(table[name].null_count for name in ("ts", "expiry", "strike")):
+        keys = {name: table[name] for name in ("ts", "expiry", "strike")}
+        if any(column.null_count for column in keys.values()):
             raise DataError(
                 rule="(ts, expiry, strike) is never null",
-                value={name: table[name].null_count for name in ("ts", "expiry", "strike")},
+                value={name: column.null_count for name, column in keys.items()},
                 place=place,
                 remedy="publish core again; ingest puts such rows into core/quarantine",
             )
+        stamps, zone = keys["ts"], keys["ts"].type.tz
+        if stamps.type.unit != "us":
+            stamps = stamps.cast(pa.timestamp("us", zone))
         # India has one zone without daylight saving: the wall clock is UTC + 5:30
-        utc_minutes = (
-            table["ts"].cast(pa.timestamp("us", table["ts"].type.tz)).cast(pa.int64()).to_numpy() // 60_000_000
-        )
-        wall = utc_minutes + (_IST_MINUTES if table["ts"].type.tz else 0)
+        wall = _whole(stamps, np.int64) // 60_000_000 + (_IST_MINUTES if zone else 0)
         minutes = wall - np.datetime64(session.trade_date, "D").astype(np.int64) * 1440
         other_day = (minutes < 0) | (minutes >= 1440)
         if other_day.any():
@@ -267,8 +269,10 @@ class Rows:
                 place=place,
                 remedy="publish core again, one trade date a partition",
             )
-        expiries = table["expiry"].cast(pa.date32()).cast(pa.int32()).to_numpy()
-        return Rows(_frozen(minutes), _frozen(expiries), floats(table["strike"]))
+        expiries = keys["expiry"]
+        if not pa.types.is_date32(expiries.type):
+            expiries = expiries.cast(pa.date32())
+        return Rows(_frozen(minutes), _whole(expiries, np.int32), floats(keys["strike"]))
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:
@@ -280,7 +284,24 @@ def _frozen(array: np.ndarray) -> np.ndarray:
 
 def floats(column: pa.ChunkedArray) -> Floats:
     """A column as read-only float64 [N], null as NaN."""
-    return _frozen(column.to_numpy().astype(np.float64, copy=False))
+    if pa.types.is_float64(column.type) and not column.null_count:
+        return _whole(column, np.float64)
+    values = column.chunk(0).to_numpy(zero_copy_only=False) if column.num_chunks == 1 else column.to_numpy()
+    return _frozen(values.astype(np.float64, copy=False))
+
+
+def _whole(column: pa.ChunkedArray, kind: type[Number]) -> NDArray[Number]:
+    """The values of a column without nulls as a read-only array of the width that they are stored in.
+
+    Straight from the buffer: Arrow's own way takes ten times as long, and a tick goes it for twenty columns.
+    """
+    if column.num_chunks != 1:
+        column = pa.chunked_array([column.combine_chunks()])
+    chunk = column.chunk(0)
+    if len(chunk) == 0:
+        return _frozen(np.empty(0, kind))
+    found = np.frombuffer(chunk.buffers()[1], kind, len(chunk), chunk.offset * np.dtype(kind).itemsize)
+    return _frozen(found)
 
 
 def _keep_until(first_seen: Ints, n_bars: int, max_expiries: int) -> Ints:

@@ -66,3 +66,47 @@ def test_implementations_agree_on_shuffled_rows() -> None:
     first = [kernels.first_row_of_bar(bars, row_expiries, row_strikes, values, 10) for kernels in (one, other)]
     np.testing.assert_array_equal(row_expiries[first[0]], row_expiries[first[1]])
     np.testing.assert_array_equal(row_strikes[first[0]], row_strikes[first[1]])
+
+
+def test_axes_lack_a_place_for_a_new_strike_or_an_expiry_among_the_nearest() -> None:
+    expiries, strikes = np.array([100, 107], np.int32), np.array([50.0, 100.0])
+    # (expiry, strike), the most expiries kept, whether both axes hold the row; days 95 .. 120 are read
+    cases = [
+        (100, 50.0, 2, True),
+        (107, 75.0, 2, False),
+        (104, 75.0, 2, False),
+        (104, 75.0, 1, True),
+        (114, 75.0, 2, True),
+        (114, 75.0, 3, False),
+        (121, 75.0, 3, True),
+        (94, 75.0, 3, True),
+    ]
+    for name in ("reference", "cpu"):
+        fits = engine(name).scatter.all_have_places
+        for expiry, strike, most, expected in cases:
+            rows = np.array([100, expiry], np.int32), np.array([100.0, strike])
+            assert fits(*rows, 95, 120, most, expiries, strikes) is expected, (name, expiry, strike, most)
+
+
+def test_a_row_clashes_with_another_or_with_what_is_there() -> None:
+    dense = np.full((5, 2), np.nan)
+    dense[3, 1] = 1.0
+    cases = [
+        ([0, 1, 2], (0, False)),
+        ([2, 1, 0], (0, False)),
+        ([0, 2, 1, 2], (0, True)),
+        ([0, 3], (0, True)),
+        ([OUTSIDE, DROPPED, DROPPED, 4, OUTSIDE], (2, False)),
+    ]
+    for name in ("reference", "cpu"):
+        for cells, expected in cases:
+            assert engine(name).scatter.clashes(np.array(cells), dense) == expected
+
+
+def test_rows_are_put_into_an_array_in_use() -> None:
+    for name in ("reference", "cpu"):
+        dense, bars = np.arange(6.0).reshape(3, 2), np.arange(3.0)
+        engine(name).scatter.put_pair(np.array([2, DROPPED]), np.array([9.0, 7.0]), np.array([np.nan, 7.0]), dense)
+        engine(name).scatter.put_rows(np.array([-1, 1, 0]), np.array([5.0, 6.0]), bars)
+        np.testing.assert_array_equal(dense, [[0.0, 1.0], [2.0, 3.0], [9.0, np.nan]])
+        assert bars.tolist() == [0.0, 6.0, 5.0]

@@ -128,3 +128,66 @@ def first_row_of_bar(
         ):
             rows[bar] = i
     return rows
+
+
+@njit(cache=True)
+def all_have_places(
+    row_expiries: np.ndarray,
+    row_strikes: np.ndarray,
+    first_day: int,
+    last_day: int,
+    most: int,
+    expiries: np.ndarray,
+    strikes: np.ndarray,
+) -> bool:
+    n_e, n_k = expiries.size, strikes.size
+    e = 0
+    k = 0
+    for i in range(row_expiries.size):
+        expiry = row_expiries[i]
+        if e >= n_e or expiries[e] != expiry:
+            e = np.searchsorted(expiries, expiry)
+        if e < n_e and expiries[e] == expiry:
+            k = k + 1 if k + 1 < n_k else 0
+            if k >= n_k or strikes[k] != row_strikes[i]:
+                k = np.searchsorted(strikes, row_strikes[i])
+            if k >= n_k or strikes[k] != row_strikes[i]:
+                return False
+        elif first_day <= expiry <= last_day and e < most:
+            return False
+    return True
+
+
+@njit(cache=True)
+def clashes(cells: np.ndarray, dense: np.ndarray) -> tuple[int, bool]:
+    outside = 0
+    taken = False
+    rising = True
+    last = -1
+    for cell in cells:
+        if cell < 0:
+            outside += cell == OUTSIDE
+            continue
+        taken |= not (np.isnan(dense[cell, 0]) and np.isnan(dense[cell, 1]))
+        rising &= cell > last
+        last = cell
+    if not rising:
+        ordered = np.sort(cells)
+        for i in range(1, ordered.size):
+            taken |= ordered[i] >= 0 and ordered[i] == ordered[i - 1]
+    return outside, taken
+
+
+@njit(cache=True)
+def put_pair(cells: np.ndarray, calls: np.ndarray, puts: np.ndarray, dense: np.ndarray) -> None:
+    for i in range(cells.size):
+        if cells[i] >= 0:
+            dense[cells[i], 0] = calls[i]
+            dense[cells[i], 1] = puts[i]
+
+
+@njit(cache=True)
+def put_rows(chosen: np.ndarray, values: np.ndarray, dense: np.ndarray) -> None:
+    for bar in range(chosen.size):
+        if chosen[bar] >= 0:
+            dense[bar] = values[chosen[bar]]

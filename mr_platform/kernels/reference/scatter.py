@@ -99,3 +99,41 @@ def first_row_of_bar(
         if bar >= 0 and rows[bar] < 0 and not np.isnan(values[i]):
             rows[bar] = i
     return rows
+
+
+def all_have_places(
+    row_expiries: np.ndarray,
+    row_strikes: np.ndarray,
+    first_day: int,
+    last_day: int,
+    most: int,
+    expiries: np.ndarray,
+    strikes: np.ndarray,
+) -> bool:
+    """Whether dense axes hold all that these rows need.
+
+    A strike of a listed expiry needs its place. So does an expiry of ``first_day`` .. ``last_day`` (days since 1970)
+    that is not listed, unless ``most`` nearer ones are. Axes and rows as for ``cell_index``.
+    """
+    listed = np.isin(row_expiries, expiries)
+    wanted = (row_expiries >= first_day) & (row_expiries <= last_day) & (np.searchsorted(expiries, row_expiries) < most)
+    return not bool((wanted & ~listed).any() or (listed & ~np.isin(row_strikes, strikes)).any())
+
+
+def clashes(cells: np.ndarray, dense: np.ndarray) -> tuple[int, bool]:
+    """How many rows lie outside, and whether two rows share a cell or a row's cell is filled in ``dense`` [n, 2]."""
+    kept = cells[cells >= 0]
+    repeated = np.unique(kept).size < kept.size
+    return int(np.count_nonzero(cells == OUTSIDE)), bool(repeated or not np.isnan(dense[kept]).all())
+
+
+def put_pair(cells: np.ndarray, calls: np.ndarray, puts: np.ndarray, dense: np.ndarray) -> None:
+    """As ``scatter_pair`` into an array in use: what no row is of stays."""
+    inside = cells >= 0
+    dense[cells[inside], 0] = calls[inside]
+    dense[cells[inside], 1] = puts[inside]
+
+
+def put_rows(chosen: np.ndarray, values: np.ndarray, dense: np.ndarray) -> None:
+    """Values [N] of the rows ``chosen`` [n_bars] into their bars of ``dense`` [n_bars]; -1 leaves a bar as it is."""
+    dense[chosen >= 0] = values[chosen[chosen >= 0]]
