@@ -10,6 +10,7 @@ from numba import njit
 from mr_platform.features.c4_iv_skew import windows as w
 from mr_platform.features.c4_iv_skew.smile import normal_cdf
 from mr_platform.features.c4_iv_skew.state import ATM_IV, BUTTERFLY, REVERSAL, TERM_SLOPE, Carried, DayConstants
+from mr_platform.kernels.cpu.windows import sign
 
 NAN = math.nan
 NEAR, NEXT = 0, 1
@@ -171,7 +172,7 @@ def regime_columns(days, t, day: DayConstants, carried: Carried, dual, skew, out
         change = dual[MOMENTUM + j]
         if not math.isnan(change):
             known += 1
-            signs += (change > 0.0) - (change < 0.0)
+            signs += sign(change)
     if known >= 2:
         out[14] = signs / known
 
