@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -110,7 +111,9 @@ def test_until_cuts_an_export_at_the_bar_that_had_closed(home: Path, tmp_path: P
     assert max(line.split(",")[at].strip('"')[11:16] for line in lines) == "10:15"
 
 
-def test_features_come_in_catalogue_order_and_do_not_look_ahead(home: Path, tmp_path: Path) -> None:
+def test_features_come_in_catalogue_order_and_do_not_look_ahead(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     names = [row["name"] for row in document(mr("catalogue", "--json"))]
     arguments = ("features", "--symbol", "NIFTY", "--date", DAYS[1], "--home", home)
     whole, part = tmp_path / "whole.parquet", tmp_path / "part.parquet"
@@ -121,7 +124,11 @@ def test_features_come_in_catalogue_order_and_do_not_look_ahead(home: Path, tmp_
     assert (full.num_rows, head.num_rows) == (375, 106)
     assert full.slice(0, 106).to_pandas().equals(head.to_pandas())
     alone = tmp_path / "alone.parquet"
-    assert mr(*arguments, "--components", "c8", "--out", alone).returncode == 0
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    done = mr(*arguments, "--components", "c8", "--out", alone)
+    assert done.returncode == 0
+    # reading core goes without what making it from raw takes to load
+    assert "| numba" in re.sub(r"\| +", "| ", done.stderr) and "polars" not in done.stderr
     # what it reads of the others is computed and left out
     columns = ["symbol", "event_ts", *(name for name in names if name.startswith("c8_"))]
     assert pq.ParquetFile(alone).read().to_pandas().equals(full.select(columns).to_pandas())

@@ -18,6 +18,9 @@ from mr_platform.stations.report import StationReport, timed
 if TYPE_CHECKING:
     from mr_platform.sources.ingest import IngestRow
 
+CORE = "core/option_chain"
+RAW = "raw/option_chain"
+
 
 def ingest_files(
     lake: Lake,
@@ -41,16 +44,16 @@ def publish_core(lake: Lake, partition: Partition, *, as_of: datetime | None = N
     ``as_of`` (naive IST): only what was known by then. DataError, and the old partition stays, where the new one breaks
     the contract of its table.
     """
-    from mr_platform.sources.ingest import CHAIN, rebuild
+    from mr_platform.sources.ingest import rebuild
 
     with timed("core", partition) as timer:
-        before = lake.describe(CHAIN, partition)
+        before = lake.describe(CORE, partition)
         result = rebuild(lake, partition, as_of=as_of, guard=lambda core: _keep_contract(core, partition))
-        done = lake.describe(CHAIN, partition)
+        done = lake.describe(CORE, partition)
         digest = done.digest if done is not None else ""
         quality = result.quality
         return StationReport(
-            table=CHAIN,
+            table=CORE,
             partition=partition,
             rows=result.core.num_rows,
             digest=digest,
@@ -97,17 +100,19 @@ def known_core(
     are made from raw: a source cut off at ``until`` then answers as the whole one does.
     """
     from mr_platform.exporting import known_by
-    from mr_platform.sources.ingest import CHAIN, RAW, core_of
 
     if until is None:
-        return lake.read(CHAIN, partition, columns=columns)
-    core = lake.read(CHAIN, partition)
+        return lake.read(CORE, partition, columns=columns)
+    core = lake.read(CORE, partition)
     if not core.num_rows:
         return core
     last = core["ts"][-1].as_py()
     open_still = until < int(nse_calendar().session(partition.trade_date).bar_minutes[-1])
     beyond = last.hour * 60 + last.minute < until
-    if beyond and open_still and core["snapshot_made"][0].as_py() and lake.sources(RAW["chain"], partition):
+    if beyond and open_still and core["snapshot_made"][0].as_py() and lake.sources(RAW, partition):
+        # the way from raw loads what reading core can do without, a tenth of a cold start
+        from mr_platform.sources.ingest import core_of
+
         day = partition.trade_date
         clock = datetime(day.year, day.month, day.day) + timedelta(minutes=until + 1)
         return core_of(lake, partition, as_of=clock).core
