@@ -16,6 +16,7 @@ ANSWER = np.array([1.0, np.nan, 3.0])
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmarks, "_SECONDS", 0.0)
+    monkeypatch.setattr(benchmarks, "_LEAST_TURNS", 1)
     monkeypatch.setattr(benchmarks, "_COPIED", 2**20)
     benchmarks.bandwidth.cache_clear()
 
@@ -46,7 +47,7 @@ def test_all_sides_are_called_and_each_has_its_own_best() -> None:
         calls[i] += 1
 
     assert len(best_ms(*(lambda i=i: side(i) for i in range(3)))) == 3
-    assert min(calls) > 3
+    assert min(calls) >= 2
 
 
 def test_the_share_of_the_floor_is_what_a_copy_of_as_many_bytes_would_take(monkeypatch: pytest.MonkeyPatch) -> None:

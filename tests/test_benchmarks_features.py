@@ -21,6 +21,7 @@ SIZE = (60, 41)
 def rows() -> list[BenchResult]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(benchmarks, "_SECONDS", 0.0)
+        patch.setattr(benchmarks, "_LEAST_TURNS", 1)
         for name, value in zip(("BARS", "STRIKES"), SIZE, strict=True):
             patch.setattr(feature_benchmarks, name, value)
         return feature_benchmarks.run()

@@ -27,7 +27,7 @@ log = logs.get("benchmarks")
 
 Run = Callable[[], Any]
 _SECONDS = 1.0
-_MOST_TURNS = 50
+_LEAST_TURNS, _MOST_TURNS = 3, 50
 _COPIED = 64 * 2**20
 
 
@@ -91,7 +91,7 @@ def best_ms(*sides: Run) -> list[float]:
     calls, best, spent, turns = [1] * len(sides), [float("inf")] * len(sides), 0.0, 0
     for side in sides:
         side()
-    while turns < 3 or (spent < _SECONDS and turns < _MOST_TURNS):
+    while turns < _LEAST_TURNS or (spent < _SECONDS and turns < _MOST_TURNS):
         for i, side in enumerate(sides):
             for _ in range(calls[i]):
                 begun = time.perf_counter()
@@ -114,7 +114,7 @@ def bandwidth() -> float:
 
 def share_of_floor(touched: int, ours_ms: float) -> float:
     """The time that memory alone needs for so many bytes, over the time taken."""
-    return round(touched / bandwidth() * 1_000 / ours_ms, 3)
+    return float(f"{touched / bandwidth() * 1_000 / ours_ms:.2g}")
 
 
 def result(name: str, ours_ms: float, *, touched: int | None = None, note: str = "", **peer: Any) -> BenchResult:
