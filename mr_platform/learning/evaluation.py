@@ -38,6 +38,7 @@ class Scores:
     accuracy_interval: tuple[float, float]
     balanced_accuracy: float
     macro_f1: float
+    macro_f1_interval: tuple[float, float]
     mcc: float
     mcc_interval: tuple[float, float]
     log_loss: float
@@ -81,9 +82,11 @@ class TargetEvaluation:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A training's whole result. ``choice`` how the candidate was chosen, with the probability of backtest
-    overfitting; ``truth`` accuracy against planted regimes, None where none were given; ``importance`` by input
-    and by group; ``signed_off_by`` the person who answers for a suspected leak, empty otherwise.
+    """A training's whole result.
+
+    ``choice`` how the candidate was chosen, with the probability of backtest overfitting; ``truth`` and ``measured``
+    scores against planted regimes and against the labels by the rule, None where none were given; ``importance`` by
+    input, group and component; ``signed_off_by`` the person who answers for a suspected leak, empty otherwise.
     """
 
     task: str
@@ -92,6 +95,7 @@ class Evaluation:
     folds: tuple[Mapping[str, Any], ...]
     choice: Mapping[str, Any]
     truth: Mapping[str, Any] | None
+    measured: Mapping[str, Any] | None
     importance: Mapping[str, Any]
     notes: tuple[str, ...]
     signed_off_by: str = ""
@@ -144,6 +148,7 @@ def evaluate_target(
             accuracy_interval=bootstrap_interval(blocks[name], metrics.accuracy, draws, coverage=parameters.interval),
             balanced_accuracy=float(metrics.balanced_accuracy(total)),
             macro_f1=float(metrics.macro_f1(total)),
+            macro_f1_interval=bootstrap_interval(blocks[name], metrics.macro_f1, draws, coverage=parameters.interval),
             mcc=float(metrics.matthews(total)),
             mcc_interval=bootstrap_interval(blocks[name], metrics.matthews, draws, coverage=parameters.interval),
             log_loss=metrics.log_loss(y, p[labelled]),
@@ -208,9 +213,9 @@ def evaluate_target(
 
 
 def truth_scores(truth: Ints, labels: Ints, probabilities: Mapping[str, Floats], target: Target) -> dict[str, Any]:
-    """Accuracy and balanced accuracy against planted regimes (codes, -1 unknown) of each row of the table.
+    """Scores against regimes known otherwise (codes, -1 unknown) of each row of the table.
 
-    ``labels`` says how often the labels themselves name the planted regime: what a model of them can reach.
+    ``labels`` says how often the labels themselves name that regime: what a model of them can reach.
     """
     known = truth >= 0
     out: dict[str, Any] = {"rows": int(np.count_nonzero(known))}
@@ -221,6 +226,7 @@ def truth_scores(truth: Ints, labels: Ints, probabilities: Mapping[str, Floats],
         out[name] = {
             "accuracy": float(metrics.accuracy(matrix)),
             "balanced_accuracy": float(metrics.balanced_accuracy(matrix)),
+            "macro_f1": float(metrics.macro_f1(matrix)),
             "mcc": float(metrics.matthews(matrix)),
         }
     return out

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mr_platform.learning.evaluation import Evaluation, Scores, TargetEvaluation
 
@@ -34,15 +35,9 @@ def as_text(evaluation: Evaluation) -> str:
         lines += ["", *_table(target)]
     overfitting = evaluation.choice["overfitting_probability"]
     lines += ["", f"probability of backtest overfitting: {_number(overfitting)} ({evaluation.choice['reason']})"]
-    if evaluation.truth is not None:
-        lines.append(f"against the planted regimes ({evaluation.truth['rows']} rows):")
-        lines += [
-            f"  {name:<12} accuracy {_number(score['accuracy'])}  balanced {_number(score['balanced_accuracy'])}"
-            for name, score in evaluation.truth.items()
-            if name != "rows"
-        ]
-    top = list(evaluation.importance["groups"].items())[:5]
-    lines.append("rests on: " + ", ".join(f"{name} {value:+.4f}" for name, value in top))
+    lines += _against("the planted regimes", evaluation.truth)
+    lines += _against("the labels by the rule", evaluation.measured)
+    lines += _inputs(evaluation)
     lines += [f"ALARM {a.name}: {a.message}" for a in evaluation.alarms if a.fails]
     lines += [f"warning {a.name}: {a.message}" for a in evaluation.alarms if not a.fails]
     lines += [f"note: {note}" for note in evaluation.notes]
@@ -83,23 +78,52 @@ def as_png(evaluation: Evaluation) -> bytes:
     return buffer.getvalue()
 
 
+def _against(what: str, scores: Mapping[str, Any] | None) -> list[str]:
+    if scores is None:
+        return []
+    columns = ("accuracy", "balanced_accuracy", "macro_f1", "mcc")
+    cells = [["", "accuracy", "balanced", "macro-F1", "MCC"]]
+    cells += [[n, *(_number(s[c]) for c in columns)] for n, s in scores.items() if n != "rows"]
+    return [f"against {what} ({scores['rows']} rows):", *_aligned(cells)]
+
+
+def _inputs(evaluation: Evaluation) -> list[str]:
+    counts, importance = evaluation.folds[-1]["inputs"], evaluation.importance
+    told = (
+        f"inputs: of {counts['given']} features {counts['live']} are there and vary, {counts['informative']} tell the "
+        f"regime across sessions, {counts['kept']} of them differ enough; {importance['read']} inputs read"
+    )
+    parts = [
+        f"{what}: " + ", ".join(f"{name} {value:+.4f}" for name, value in list(importance[what].items())[:8])
+        for what in ("inputs", "groups", "components")
+    ]
+    return [told, *(f"rests on {part}" for part in parts)]
+
+
 def _table(target: TargetEvaluation) -> list[str]:
-    low, high = target.skill_interval
     head = (
         f"{_TITLES[target.target]}: {target.rows} rows of {target.sessions} sessions; skill {_number(target.skill)} "
-        f"[{_number(low)}, {_number(high)}] over {target.best_baseline}; of log-loss {_number(target.log_loss_skill)}"
+        f"{_interval(target.skill_interval)} over {target.best_baseline}; of log-loss {_number(target.log_loss_skill)}"
     )
     cells = [["", *(title for title, _ in _COLUMNS), "interval"]]
     cells += [_row(score) for score in target.table()]
-    return [head, *_aligned(cells)]
+    intervals = [
+        f"  {score.name}: macro-F1 {_interval(score.macro_f1_interval)}, MCC {_interval(score.mcc_interval)}"
+        for score in target.table()
+        if score.name in ("model", target.best_baseline)
+    ]
+    return [head, *_aligned(cells), *intervals]
+
+
+def _interval(bounds: tuple[float, float]) -> str:
+    return f"[{_number(bounds[0])}, {_number(bounds[1])}]"
 
 
 def _row(score: Scores) -> list[str]:
-    low, high = score.accuracy_interval
     return [
         score.name,
         *(_number(getattr(score, field)) for _, field in _COLUMNS),
-        f"[{_number(low)}, {_number(high)}]",
+        _interval(score.accuracy_interval),
     ]
 
 

@@ -78,6 +78,7 @@ def train_and_evaluate(
     labelled_by: LabelParameters | None = None,
     parameters_digest: str = "",
     truth: pa.Table | None = None,
+    measured: pa.Table | None = None,
     seed: int = 0,
 ) -> Trained:
     """Choose a candidate, walk it forward beside every baseline, fit it on all that is known, and describe it.
@@ -85,7 +86,8 @@ def train_and_evaluate(
     ``features``: symbol, event_ts, known_ts, numbers (optionally ``dte`` and ``rule_p_*``); ``labels`` as
     schemas/labels.py has them, of the same task, made by ``labelled_by``; ``now`` aware: nothing known later is read.
     ``parameters_digest`` of all that steers features, labels and training, for the metadata; that of ``parameters``
-    where not given. ``truth``: symbol, event_ts, regime, the simulator's planted regimes, used for scoring only.
+    where not given. ``truth``: symbol, event_ts, regime, the simulator's planted regimes, and ``measured``: symbol,
+    event_ts, label, those of the rule; both used for scoring only.
     Errors: DataError where there is too little to train on, UsageError for an unknown task.
     """
     settings = parameters if parameters is not None else defaults(LearningParameters)
@@ -124,7 +126,8 @@ def train_and_evaluate(
             targets=targets,
             folds=walks[REGIME.name].folds,
             choice=choice,
-            truth=_against_truth(data, walks[REGIME.name], truth),
+            truth=_against(data, walks[REGIME.name], truth, "regime"),
+            measured=_against(data, walks[REGIME.name], measured, "label"),
             importance=_importance(data, walks[REGIME.name], seed),
             notes=tuple(notes),
         )
@@ -219,28 +222,28 @@ def _importance(data: Dataset, walked: Walk, seed: int) -> dict[str, Any]:
     return permutation_importance(head, data, test, data.targets[REGIME.name][test], seed=seed)
 
 
-def _against_truth(data: Dataset, walked: Walk, truth: pa.Table | None) -> dict[str, Any] | None:
-    if truth is None:
+def _against(data: Dataset, walked: Walk, table: pa.Table | None, column: str) -> dict[str, Any] | None:
+    if table is None:
         return None
-    planted = _planted(data, truth)[walked.rows]
-    return truth_scores(planted, data.targets[REGIME.name][walked.rows], walked.probabilities, REGIME)
+    known = _codes_of(data, table, column)[walked.rows]
+    return truth_scores(known, data.targets[REGIME.name][walked.rows], walked.probabilities, REGIME)
 
 
-def _planted(data: Dataset, truth: pa.Table) -> Ints:
-    """Codes of the planted regimes at the rows' events [n], -1 where none is given."""
-    missing = [c for c in ("symbol", "event_ts", "regime") if c not in truth.column_names]
+def _codes_of(data: Dataset, truth: pa.Table, column: str) -> Ints:
+    """Codes of the regimes in ``column`` at the rows' events [n], -1 where none is given."""
+    missing = [c for c in ("symbol", "event_ts", column) if c not in truth.column_names]
     if missing:
         raise DataError(
-            rule="the truth has symbol, event_ts, regime",
+            rule=f"regimes to score against have symbol, event_ts, {column}",
             value=f"without {missing}",
-            place="simulator/truth",
-            remedy="pass the simulator's truth table, its columns renamed",
+            place="simulator/truth or labels",
+            remedy="pass the table with its columns renamed",
         )
     zone = truth.schema.field("event_ts").type.tz
     moments = truth.column("event_ts").cast(pa.timestamp("us", zone)).cast(pa.int64())
     frame = cast(
         pl.DataFrame,
-        pl.from_arrow(pa.table({"symbol": truth.column("symbol"), "event": moments, "regime": truth.column("regime")})),
+        pl.from_arrow(pa.table({"symbol": truth.column("symbol"), "event": moments, "regime": truth.column(column)})),
     ).unique(["symbol", "event"], keep="last", maintain_order=True)
     codes = {name: code for code, name in enumerate(REGIME.classes)}
     frame = frame.with_columns(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from mr_platform.errors import MissingPartition
-from mr_platform.features.catalogue import components
+from mr_platform.features.catalogue import components as catalogued
 from mr_platform.lake.layout import Partition
 from mr_platform.lake.store import Lake
 from mr_platform.market.sessions import IST, nse_calendar
@@ -21,7 +22,7 @@ from mr_platform.parameters.learning import LearningParameters, PromotionParamet
 from mr_platform.parameters.regimes import RegimeParameters, RuleParameters, WeightParameters
 from mr_platform.regimes.inputs import ModelAnswer, instants, with_rule_probabilities
 from mr_platform.stations.parameters import active_set, in_force
-from mr_platform.stations.regimes import TRUTH
+from mr_platform.stations.regimes import NOWCAST, TRUTH, measured_labels
 from mr_platform.stations.report import StationReport, timed
 from schemas.tables import REGIMES
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 METADATA = "models/ml_model_metadata"
 _SEED = 7
+_KEYS = ("symbol", "event_ts", "known_ts", "dte")
+# Columns of a feature table that are no features.
+_BESIDE = (*_KEYS, "score", "confidence", "health")
 
 
 def train_model(lake: Lake, task: str, symbols: Sequence[str], *, until: date) -> StationReport:
@@ -43,34 +47,11 @@ def train_model(lake: Lake, task: str, symbols: Sequence[str], *, until: date) -
     """
     from mr_platform.learning.registry import Registry
     from mr_platform.learning.report import as_png, as_text
-    from mr_platform.learning.training import train_and_evaluate
 
     with timed(f"models.{task}", Partition("ALL", until)) as timer:
-        table = f"labels/{task}"
-        days = [p for s in symbols for p in lake.partitions(table, symbol=s) if p.trade_date <= until]
-        features = [rows for p in days if (rows := inputs(lake, p)) is not None]
-        if not features:
-            raise MissingPartition(
-                rule=f"a model of {task} is trained on symbol-days with features and labels",
-                value=f"{', '.join(symbols)} until {until}",
-                place=str(lake.root),
-                remedy="materialise features and labels of some sessions first",
-            )
         now = nse_calendar().session(until).close.replace(tzinfo=IST)
-        labels = pa.concat_tables([lake.read(table, p).replace_schema_metadata(None) for p in days])
-        truths = [lake.read(TRUTH, p) for p in days if lake.describe(TRUTH, p) is not None]
         settings = in_force(lake, LearningParameters)
-        trained = train_and_evaluate(
-            pa.concat_tables(features),
-            labels,
-            task=task,
-            now=now,
-            parameters=settings,
-            labelled_by=in_force(lake, LabelParameters),
-            parameters_digest=objects.digest(active_set(lake), *_steering()),
-            truth=pa.concat_tables([t.replace_schema_metadata(None) for t in truths]) if truths else None,
-            seed=_SEED,
-        )
+        trained = _trained(lake, task, training_tables(lake, task, symbols, until=until), now)
         registry = Registry(lake)
         version = registry.register(trained, reason=f"trained on labels known by {now:%Y-%m-%d %H:%M}")
         stage = _promote(registry, trained, version, now, settings.promotion)
@@ -102,11 +83,121 @@ def train_model(lake: Lake, task: str, symbols: Sequence[str], *, until: date) -
         )
 
 
+@dataclass(frozen=True)
+class TrainingTables:
+    """What a training reads: ``features`` of all components, ``labels``, the planted ``truth`` of simulated sessions
+    (for scoring only) and their labels as ``measured`` by the rule, where they were asked for.
+    """
+
+    features: pa.Table
+    labels: pa.Table
+    truth: pa.Table | None
+    measured: pa.Table | None
+
+    def of(self, components: Sequence[str]) -> TrainingTables:
+        """With the features of some components alone, beside what is no feature."""
+        names = {name for entry in catalogued() if entry.key in components for name in entry.names}
+        others = {name for entry in catalogued() for name in entry.names} - names
+        return replace(self, features=self.features.drop_columns(sorted(others & set(self.features.column_names))))
+
+
+def training_tables(lake: Lake, task: str, symbols: Sequence[str], *, until: date, ruled: str = "") -> TrainingTables:
+    """Every labelled symbol-day up to ``until``; MissingPartition where none has features.
+
+    ``ruled`` "measured": the labels by the rule too, where the nowcast's are the planted regimes.
+    """
+    table = f"labels/{task}"
+    days = [p for s in symbols for p in lake.partitions(table, symbol=s) if p.trade_date <= until]
+    features = [rows for p in days if (rows := inputs(lake, p)) is not None]
+    if not features:
+        raise MissingPartition(
+            rule=f"a model of {task} is trained on symbol-days with features and labels",
+            value=f"{', '.join(symbols)} until {until}",
+            place=str(lake.root),
+            remedy="materialise features and labels of some sessions first",
+        )
+    planted = [p for p in days if lake.describe(TRUTH, p) is not None]
+    measured = [measured_labels(lake, p, task.removeprefix("regime_")) for p in planted] if ruled else []
+    return TrainingTables(
+        features=pa.concat_tables(features),
+        labels=pa.concat_tables([lake.read(table, p).replace_schema_metadata(None) for p in days]),
+        truth=_together([lake.read(TRUTH, p) for p in planted]),
+        measured=_together(measured),
+    )
+
+
+def compare_components(
+    lake: Lake, task: str, symbols: Sequence[str], *, until: date, sets: Sequence[tuple[str, ...]]
+) -> list[dict[str, Any]]:
+    """What each set of components is worth: the same training on the same sessions, nothing registered.
+
+    A row a set: its components, inputs given and read, accuracy, macro-F1 and MCC with their intervals, skill, the best
+    baseline, scores against planted and measured regimes, seconds of one core, and the whole table as text.
+    """
+    from mr_platform.learning.report import as_text
+
+    now = nse_calendar().session(until).close.replace(tzinfo=IST)
+    whole = training_tables(lake, task, symbols, until=until, ruled="measured" if task == NOWCAST else "")
+    rows = []
+    for chosen in sets:
+        with timed(f"models.{task}", Partition("ALL", until)) as timer:
+            trained = _trained(lake, task, whole.of(chosen), now)
+        evaluation = trained.evaluation
+        regime = evaluation.targets["regime"]
+        rows.append(
+            {
+                "components": ",".join(chosen),
+                "candidate": evaluation.candidate,
+                "inputs_given": evaluation.folds[-1]["inputs"]["given"],
+                "inputs_read": evaluation.importance["read"],
+                "rows": regime.rows,
+                "sessions": regime.sessions,
+                "accuracy": regime.model.accuracy,
+                "accuracy_interval": list(regime.model.accuracy_interval),
+                "macro_f1": regime.model.macro_f1,
+                "macro_f1_interval": list(regime.model.macro_f1_interval),
+                "mcc": regime.model.mcc,
+                "mcc_interval": list(regime.model.mcc_interval),
+                "skill": regime.skill,
+                "skill_interval": list(regime.skill_interval),
+                "best_baseline": regime.best_baseline,
+                "baselines": {b.name: b.accuracy for b in regime.baselines},
+                "truth": evaluation.truth,
+                "measured": evaluation.measured,
+                "importance": evaluation.importance,
+                "seconds": round(timer.seconds, 1),
+                "table": as_text(evaluation),
+            }
+        )
+    return rows
+
+
+def _trained(lake: Lake, task: str, tables: TrainingTables, now: datetime) -> Trained:
+    from mr_platform.learning.training import train_and_evaluate
+
+    return train_and_evaluate(
+        tables.features,
+        tables.labels,
+        task=task,
+        now=now,
+        parameters=in_force(lake, LearningParameters),
+        labelled_by=in_force(lake, LabelParameters),
+        parameters_digest=objects.digest(active_set(lake), *_steering()),
+        truth=tables.truth,
+        measured=tables.measured,
+        seed=_SEED,
+    )
+
+
+def _together(tables: list[pa.Table]) -> pa.Table | None:
+    return pa.concat_tables([table.replace_schema_metadata(None) for table in tables]) if tables else None
+
+
 def _steering() -> tuple[type, ...]:
     """What steers a model: its training, its labels, the features it reads and the rule classifier beside them."""
     from mr_platform.features.running import settings_of
 
-    read = (settings_of(entry.key) for entry in components())
+    read = (settings_of(entry.key) for entry in catalogued())
     return (LearningParameters, LabelParameters, DailyContextParameters, RuleParameters, WeightParameters, *read)
 
 
@@ -133,21 +224,26 @@ def _promote(registry: Registry, trained: Trained, version: str, now: datetime, 
 
 
 def inputs(lake: Lake, partition: Partition) -> pa.Table | None:
-    """What a model reads of a symbol-day: features of all components, joined, and the rule classifier's answer."""
-    found = [(e, lake.read(e.table, partition)) for e in components() if lake.describe(e.table, partition) is not None]
-    return joined(lake, {entry.number: table for entry, table in found}) if found else None
+    """What a training reads of a symbol-day: keys, dte, features of all components and the rule classifier's answer."""
+    found = [(e, lake.read(e.table, partition)) for e in catalogued() if lake.describe(e.table, partition) is not None]
+    if not found:
+        return None
+    rows = found[0][1]
+    columns = {name: rows[name] for name in _KEYS}
+    for _, table in found:
+        columns |= {name: table[name] for name in table.schema.names if name not in _BESIDE}
+    scores = {e.number: np.array(t["score"].fill_null(np.nan), dtype=np.float64) for e, t in found}
+    ruled = with_rule_probabilities(rows.select(_KEYS), scores, in_force(lake, RegimeParameters))
+    columns |= {name: ruled[name] for name in ruled.column_names if name.startswith("rule_p_")}
+    return pa.table(columns)
 
 
-def joined(lake: Lake, tables: dict[int, pa.Table]) -> pa.Table:
-    """Feature tables of one symbol-day side by side: keys, dte, features, rule_p_*."""
-    scores = {number: np.array(table["score"].fill_null(np.nan), dtype=np.float64) for number, table in tables.items()}
-    (_, rows), *others = tables.items()
-    rows = with_rule_probabilities(rows, scores, in_force(lake, RegimeParameters))
-    for other, table in others:
-        entry = next(e for e in components() if e.number == other)
-        for name in entry.names:
-            rows = rows.append_column(name, table[name])
-    return rows.drop_columns(["score", "confidence", "health"]).replace_schema_metadata(None)
+def selected(tables: Mapping[int, pa.Table], wanted: Collection[str]) -> pa.Table:
+    """The keys and those of the columns ``wanted`` that the feature tables of one symbol-day have."""
+    columns: dict[str, pa.ChunkedArray] = {}
+    for table in tables.values():
+        columns |= {name: table[name] for name in (*_KEYS, *wanted) if name in table.schema.names}
+    return pa.table(columns)
 
 
 def answer(lake: Lake, task: str, tables: dict[int, pa.Table], *, labels: Callable[[], pa.Table]) -> ModelAnswer | None:
@@ -161,15 +257,15 @@ def answer(lake: Lake, task: str, tables: dict[int, pa.Table], *, labels: Callab
     from mr_platform.learning.registry import Registry
 
     registry = Registry(lake)
-    rows = joined(lake, tables)
-    if not rows.num_rows:
+    stamps = next(iter(tables.values()))["event_ts"]
+    if not len(stamps):
         return None
-    opened = nse_calendar().session(rows["event_ts"][0].as_py().date()).open.replace(tzinfo=IST)
+    opened = nse_calendar().session(stamps[0].as_py().date()).open.replace(tzinfo=IST)
     version = registry.champion_at(task, opened)
     if version is None:
         return None
     model = registry.load_version(task, version)
-    said = model.predict(rows, labels() if model.design.known_labels else None)
+    said = model.predict(selected(tables, model.columns), labels() if model.design.known_labels else None)
     return ModelAnswer(
         version=version,
         event_ts=instants(said["event_ts"]),

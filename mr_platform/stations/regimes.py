@@ -74,8 +74,16 @@ def publish_labels(lake: Lake, partition: Partition, horizon: str) -> StationRep
 
 def session_labels(lake: Lake, partition: Partition, horizon: str) -> pa.Table:
     """What ``publish_labels`` publishes: the labels that the lake's sessions decide so far."""
+    labels = measured_labels(lake, partition, horizon)
+    if f"regime_{horizon}" == NOWCAST and lake.describe(TRUTH, partition) is not None:
+        return planted_labels(labels, lake.read(TRUTH, partition, columns=["event_ts", "regime"]))
+    return labels
+
+
+def measured_labels(lake: Lake, partition: Partition, horizon: str) -> pa.Table:
+    """The labels by the rule, on simulated days too."""
     day = partition.trade_date
-    labels = label_session(
+    return label_session(
         partition.symbol,
         chain_sessions(lake, partition.symbol, day),
         day,
@@ -84,9 +92,6 @@ def session_labels(lake: Lake, partition: Partition, horizon: str) -> pa.Table:
         history=index_sessions(lake, partition.symbol, day),
         second=second_sessions(lake, partition.symbol, day),
     )
-    if f"regime_{horizon}" == NOWCAST and lake.describe(TRUTH, partition) is not None:
-        return planted_labels(labels, lake.read(TRUTH, partition, columns=["event_ts", "regime"]))
-    return labels
 
 
 def planted_labels(labels: pa.Table, truth: pa.Table) -> pa.Table:
