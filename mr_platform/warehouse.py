@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -75,14 +74,15 @@ def rebuilding(target: Path) -> Iterator[Path]:
 
     The swap is one rename: whoever has the old file open reads on in it, whoever opens the path next gets the new one.
     The scratch file has the target's own name in a folder of its own, because DuckDB calls a database by its file name
-    and dbt writes that name into the views. One writer at a time; what a killed one left is swept by the next.
+    and dbt writes that name into the views; the folder's name is always the same, because dbt reads its whole project
+    again where the warehouse's path has changed. One writer at a time; what a killed one left is swept by the next.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.with_name(f".lock-{target.name}").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for leftover in target.parent.glob(f"{_SCRATCH}*"):
             shutil.rmtree(leftover)
-        scratch = target.parent / f"{_SCRATCH}{secrets.token_hex(8)}" / target.name
+        scratch = target.parent / f"{_SCRATCH}build" / target.name
         scratch.parent.mkdir()
         try:
             yield scratch

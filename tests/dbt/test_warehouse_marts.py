@@ -314,6 +314,15 @@ def test_what_a_killed_builder_left_is_swept(tmp_path):
     assert not left.parent.exists()
 
 
+def test_every_build_has_the_same_path_so_that_dbt_need_not_read_its_project_again(tmp_path):
+    paths = []
+    for _ in range(2):
+        with rebuilding(warehouse_file(tmp_path)) as scratch:
+            duckdb.connect(str(scratch)).close()
+            paths.append(scratch)
+    assert paths[0] == paths[1] != warehouse_file(tmp_path)
+
+
 def test_a_table_without_partitions_is_an_empty_typed_relation(tmp_path):
     staged = build_staging(tmp_path / "no lake", tmp_path / "w.duckdb")
     assert {entry.relation: entry.objects for entry in staged} == dict.fromkeys(RELATIONS.values(), 0)
