@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mr_platform.errors import UsageError
+from mr_platform.features.roles import closes_of, fill_roles, keep_inside
 from mr_platform.features.series import LAGS, SERIES, VOLUME, Floats, Ints, SessionSeries, fill_series
 from mr_platform.kernels.engine import Engine, engine
 from mr_platform.market.chain import FUTURE_VOLUME, OptionChainDay
@@ -34,6 +35,7 @@ PASSES = ("smile", "greeks")
 """What is made only where a component needs it: volatilities of three expiries, Greeks of the nearest."""
 DEEP_FIELDS = ("open", "high", "low", "volume", "oi")
 """What is read of the nearest expiry beside its close."""
+_BY_ROLE = ("expiry", "days", "dte", "forwards", "forward", "years", "at_money", "steps", "around", "strikes")
 GREEKS = ("delta", "gamma", "theta", "vega", "vanna", "charm", "volga")
 _SPLITTER = 2.0**33 + 1.0
 """Leaves 53 - 33 bits: Dekker, "A floating-point technique for extending the available precision", 1971."""
@@ -150,7 +152,8 @@ class InputStream:
         self._outputs = outputs or {}
         self._limits = limits or defaults(DailyContextParameters)
         # of volatilities the nearest expiry's are enough for Greeks
-        self._roles = 3 if "smile" in passes else 1 if "greeks" in passes else 0
+        self._smiles = 3 if "smile" in passes else 1 if "greeks" in passes else 0
+        self._roles: Ints = np.empty((0, 3), np.int64)
         self._greeks = "greeks" in passes
         self._done = 0
         self._view: RollingStream | None = None
@@ -166,6 +169,7 @@ class InputStream:
         if afresh or self._view is None:
             self._view = RollingStream(chain, using=self._kernels)
             self._made = self._room(chain)
+            self._roles = np.full((chain.minutes.size, 3), -1, np.int64)
             self._done = 0
         start, self._done = self._done, stop
         view = self._view.advance(chain, stop)
@@ -218,36 +222,37 @@ class InputStream:
         return made | {name: np.full(greeks, np.nan) for name in GREEKS}
 
     def _fill(self, chain: OptionChainDay, view: RollingView, start: int, stop: int) -> None:
-        rows = slice(start, stop)
-        part = view.part(start, stop)
-        made = self._made
-        roles = np.stack([part.nearest[0], part.next[0], part.far[0]], axis=1)
-        made["expiry"][rows] = roles[:, NEAR]
-        made["days"][rows] = _by_role(chain.dte, roles, -1)
-        made["dte"][rows] = made["days"][rows, NEAR]
-        made["forwards"][rows] = _by_role(part.forward[0], roles, np.nan)
-        made["forward"][rows] = made["forwards"][rows, NEAR]
-        made["years"][rows] = _by_role(chain.years[rows], roles, np.nan)
-        made["at_money"][rows] = _by_role(part.atm[0], roles, -1)
-        made["steps"][rows] = _by_role(part.step[0], roles[:, :1], np.nan)[:, 0]
-        made["around"][rows] = _around(chain, made["at_money"][rows, NEAR], made["steps"][rows])
-        made["strikes"][rows] = made["around"][rows][:, [ATM, ATM - 1, ATM + 1]]
+        rows, made = slice(start, stop), self._made
+        plain = self._kernels.name == "reference"
+        of_role, closes, inside = (one.py_func if plain else one for one in (fill_roles, closes_of, keep_inside))
+        roles = self._roles
+        for role, found in ((NEAR, view.nearest), (NEXT, view.next), (FAR, view.far)):
+            roles[rows, role] = found[0, rows]
+        of_role(
+            roles,
+            chain.dte,
+            view.forward[0],
+            chain.years_of(start, stop),
+            view.atm[0],
+            view.step[0],
+            chain.strikes,
+            start,
+            stop,
+            *(made[name] for name in _BY_ROLE),
+        )
         made["underlying"][rows, :4] = underlying_bars(chain, view, start, stop)[0]
         if chain.underlying == "future":
             made["underlying"][rows, VOLUME] = chain.future[0, rows, FUTURE_VOLUME]
         fill_series(chain, made["expiry"], made["strikes"], start, stop, made["bars"], made["held"], self._kernels)
-        for role in range(self._roles):
-            close = _rows_of(chain.close[0, rows], roles[:, role])
-            found = self._kernels.black76.chain_implied_volatility(
-                close[None, :, None],
-                made["forwards"][None, rows, role, None],
-                chain.strikes,
-                made["years"][rows, role, None],
-            )[0, :, 0]
-            lifted = found * _SPLITTER
-            found = lifted - (lifted - found)
-            found[(found < self._limits.iv_lowest) | (found > self._limits.iv_highest)] = np.nan
-            made["volatility"][rows, role] = found
+        if self._smiles:
+            close = np.empty((1, stop - start, self._smiles, chain.strikes.size, 2))
+            closes(chain.close[0], roles, start, stop, close[0])
+            of_roles = np.s_[rows, : self._smiles]
+            solved = self._kernels.black76.chain_implied_volatility(
+                close, made["forwards"][of_roles][None], chain.strikes, made["years"][of_roles]
+            )
+            limits = (self._limits.iv_lowest, self._limits.iv_highest)
+            inside(solved[0], _SPLITTER, *limits, start, made["volatility"])
         if self._greeks:
             of_chain = self._kernels.black76.chain_greeks(
                 made["forwards"][None, rows, NEAR, None],
@@ -257,15 +262,6 @@ class InputStream:
             )
             for name in GREEKS:
                 made[name][rows] = getattr(of_chain, name)[0, :, 0]
-
-
-def _by_role(values: NDArray, roles: Ints, unknown: float) -> NDArray:
-    """``values[t, roles[t, r]]`` for values [M, E] or [E] and roles [M, R]; ``unknown`` where a role is not filled."""
-    if values.shape[-1] == 0:
-        return np.full(roles.shape, unknown, values.dtype)
-    at = np.maximum(roles, 0)
-    found = values[at] if values.ndim == 1 else np.take_along_axis(values, at, axis=1)
-    return np.where(roles >= 0, found, unknown)
 
 
 def _rows_of(values: Floats, expiry: Ints) -> Floats:
@@ -279,16 +275,4 @@ def _rows_of(values: Floats, expiry: Ints) -> Floats:
     out = np.full((values.shape[0], *values.shape[2:]), np.nan)
     there = np.flatnonzero(expiry >= 0)
     out[there] = values[there, expiry[there]]
-    return out
-
-
-def _around(chain: OptionChainDay, atm: Ints, steps: Floats) -> Ints:
-    """Indices of the strikes at ATM + j * step, j = -REACH .. REACH [M, 31]; -1 where none is listed there."""
-    offsets = np.arange(-REACH, REACH + 1)
-    out = np.full((atm.size, offsets.size), -1, np.int64)
-    known = np.flatnonzero(atm >= 0)
-    if known.size:
-        wanted = chain.strikes[atm[known]][:, None] + offsets[None, :] * steps[known][:, None]
-        at = np.minimum(np.searchsorted(chain.strikes, wanted), chain.strikes.size - 1)
-        out[known] = np.where(chain.strikes[at] == wanted, at, -1)
     return out

@@ -109,7 +109,11 @@ class OptionChainDay:
     @property
     def years(self) -> Floats:
         """Time to expiry in years [M, E]: from each bar's close to 15:30 of the expiry, at least one minute."""
-        bar_close = (self.minutes + 1) * 60
+        return self.years_of(0, self.minutes.size)
+
+    def years_of(self, start: int, stop: int) -> Floats:
+        """``years`` of minutes [start, stop)."""
+        bar_close = (self.minutes[start:stop] + 1) * 60
         seconds = self.dte[None, :] * 86_400 + _EXPIRY_SECOND - bar_close[:, None]
         return np.asarray(np.maximum(seconds, _SHORTEST_LIFE) / _YEAR_SECONDS)
 

@@ -44,7 +44,8 @@ def implied_volatility(
 
 
 def chain_greeks(forward: np.ndarray, strikes: np.ndarray, years: np.ndarray, volatility: np.ndarray) -> ChainGreeks:
-    years = np.ascontiguousarray(np.broadcast_to(years, forward.shape))
+    # a copy: what broadcasting leaves read-only would be another type, whose code may round otherwise
+    years = np.broadcast_to(years, forward.shape).copy()
     shape = volatility.shape
     legs = np.ascontiguousarray(volatility).reshape(*shape[:3], -1)
     found = np.empty((len(ChainGreeks._fields), *legs.shape))
@@ -55,7 +56,8 @@ def chain_greeks(forward: np.ndarray, strikes: np.ndarray, years: np.ndarray, vo
 def chain_implied_volatility(
     close: np.ndarray, forward: np.ndarray, strikes: np.ndarray, years: np.ndarray
 ) -> np.ndarray:
-    years = np.ascontiguousarray(np.broadcast_to(years, forward.shape))
+    # a copy: what broadcasting leaves read-only would be another type, whose code may round otherwise
+    years = np.broadcast_to(years, forward.shape).copy()
     out = np.empty(close.shape)
     legs = np.ascontiguousarray(close).reshape(*forward.shape, -1)
     solve_chain(legs, np.ascontiguousarray(forward), np.repeat(strikes, 2), years, out.reshape(legs.shape))
