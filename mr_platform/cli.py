@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mr_platform import logs
-from mr_platform.commands import catalogue, config, standin, weights
+from mr_platform.commands import catalogue, config, evaluate, standin, weights
 from mr_platform.commands import migrate as migration_commands
 from mr_platform.commands.arguments import (
     DEFAULT_HOME,
@@ -354,6 +354,7 @@ def _run_module(module: str, home: Path, arguments: list[str]) -> None:
 app.add_typer(migration_commands.app)
 app.command("heavydb-standin")(standin.heavydb_standin)
 app.command()(catalogue.catalogue)
+app.command()(evaluate.evaluate)
 
 
 if __name__ == "__main__":

@@ -290,16 +290,17 @@ def quantiles(x: Floats, shares: Sequence[float]) -> Floats:
 
     One sort of the whole matrix: numpy.nanquantile goes column by column and takes ten times as long.
     """
-    ordered = np.sort(x, axis=0)
+    # columns side by side in memory: several times faster than sorting down the rows
+    ordered = np.sort(np.ascontiguousarray(x.T), axis=1)
     last = np.maximum(np.count_nonzero(~np.isnan(x), axis=0) - 1, 0)
     columns = np.arange(x.shape[1])
     out = np.empty((len(shares), x.shape[1]))
     for row, share in enumerate(shares):
         at = share * last
         low = np.floor(at).astype(np.intp)
-        below, above = ordered[low, columns], ordered[np.minimum(low + 1, last), columns]
+        below, above = ordered[columns, low], ordered[columns, np.minimum(low + 1, last)]
         out[row] = below + (above - below) * (at - low)
-    return np.where(np.isnan(ordered[0]), 0.0, out)
+    return np.where(np.isnan(ordered[:, 0]), 0.0, out)
 
 
 def robust_standardise(x: Floats, center: Floats, scale: Floats, limit: float = 5.0) -> Floats:

@@ -166,7 +166,7 @@ class StackedScores:
         )
 
 
-_BINS = 64
+_BINS = 32
 # Parts of the training sessions, each scored by a discriminant of the others.
 _CROSS_FITS = 5
 
@@ -306,7 +306,7 @@ def fit_trees(candidate: TreesCandidate, x: Floats, y: Ints, weight: Floats, *, 
 
 
 def bin_cuts(x: Floats) -> list[Floats]:
-    """Cuts between at most 64 quantile bins of each column of [n, f], ascending; none where there is no value."""
+    """Cuts between at most 32 quantile bins of each column of [n, f], ascending; none where there is no value."""
     shares = np.linspace(0.0, 1.0, _BINS + 1)[1:-1]
     cuts = []
     for at in range(x.shape[1]):

@@ -93,16 +93,15 @@ def rank_inputs(data: Dataset, rows: Rows, y: Ints, selection: SelectionParamete
 
 def bin_numbers(x: Floats) -> NDArray[np.uint8]:
     """Quantile bin of each value of [n, f], 0 .. 15; 16 where it is missing."""
-    ordered = np.sort(x, axis=0)
-    present = np.count_nonzero(~np.isnan(x), axis=0)
-    out = np.full(x.shape, _BINS, dtype=np.uint8)
-    for at in range(x.shape[1]):
-        if present[at]:
-            cuts = np.unique(ordered[np.arange(1, _BINS) * present[at] // _BINS, at])
-            values = x[:, at]
-            there = ~np.isnan(values)
-            out[there, at] = np.searchsorted(cuts, values[there], side="left")
-    return out
+    columns = np.ascontiguousarray(x.T)
+    ordered = np.sort(columns, axis=1)
+    present = np.count_nonzero(~np.isnan(columns), axis=1)
+    out = np.full(columns.shape, _BINS, dtype=np.uint8)
+    for at in np.flatnonzero(present):
+        cuts = np.unique(ordered[at, np.arange(1, _BINS) * present[at] // _BINS])
+        numbers = np.searchsorted(cuts, columns[at], side="left")
+        out[at] = np.where(np.isnan(columns[at]), _BINS, numbers)
+    return np.ascontiguousarray(out.T)
 
 
 def information(codes: NDArray[np.uint8], y: Ints, session: Ints, groups: int) -> Floats:

@@ -24,7 +24,7 @@ from mr_platform.stations.migration import (
     unmet_by_migrated,
     verify_migrated,
 )
-from mr_platform.stations.models import publish_model_metadata, train_model
+from mr_platform.stations.models import compare_components, publish_model_metadata, train_model
 from mr_platform.stations.moved import Chosen, Moved, plan_row, status_row
 from mr_platform.stations.orchestration import orchestrator
 from mr_platform.stations.regimes import market_data, publish_labels, publish_regimes
@@ -38,6 +38,7 @@ __all__ = [
     "StationReport",
     "certify_migration",
     "check_certificate",
+    "compare_components",
     "compare_with_source",
     "comparison_picture",
     "compute_features",

@@ -159,3 +159,38 @@ def test_the_lower_bound_of_the_skill_decides(interval, verdict: str, stage: str
     assert models._promote(Book(), made, "v1", now, PromotionParameters(least_skill=0.0)) == stage
     reason = "v1 champion: skill +0.100 [+0.010, +0.200] over persistence out of sample"
     assert promoted == ([reason] if stage == "champion" else [])
+
+
+def test_sets_of_components_are_compared_on_the_same_sessions_and_nothing_is_registered(trained, days) -> None:
+    root, report = trained
+    lake = Lake(root)
+    before = lake.objects("models")
+    (row,) = stations.compare_components(
+        lake, "regime_nowcast", ["NIFTY"], until=days[15].partition.trade_date, sets=[("c1",)]
+    )
+    assert lake.objects("models") == before
+    # the same training on the same rows: the same figures as the registered model's
+    assert row["accuracy"] == report.details["accuracy"]
+    assert row["skill_interval"] == report.details["skill_interval"]
+    assert row["components"] == "c1"
+    assert row["inputs_given"] == 4
+    # the labels are the planted regimes, which the rule over half an hour on each side seldom names
+    assert row["truth"]["labels"]["accuracy"] == 1.0
+    assert row["measured"]["rows"] > 0
+    assert row["measured"]["labels"]["accuracy"] < 0.5
+    assert set(row["importance"]["components"]) >= {"c1", "last"}
+
+
+def test_a_set_without_a_component_leaves_its_features_out() -> None:
+    names = ("dte", "c1_ema_deviation_atm_20", "c2_first_order_delta_ce", "rule_p_cbv")
+    table = pa.table({name: [1.0] for name in names})
+    tables = models.TrainingTables(table, table, None, None)
+    assert tables.of(("c1",)).features.column_names == ["dte", "c1_ema_deviation_atm_20", "rule_p_cbv"]
+
+
+def test_an_answer_is_given_the_columns_its_model_reads_and_no_others() -> None:
+    keys = {name: [1] for name in ("symbol", "event_ts", "known_ts", "dte")}
+    tables = {1: pa.table(keys | {"c1_a": [1.0], "c1_b": [2.0]}), 4: pa.table(keys | {"c4_a": [3.0], "score": [0.5]})}
+    found = models.selected(tables, ("c4_a", "c1_b", "minute_of_day"))
+    assert found.column_names == ["symbol", "event_ts", "known_ts", "dte", "c1_b", "c4_a"]
+    assert found.to_pylist()[0]["c4_a"] == 3.0
