@@ -146,6 +146,8 @@ def courses_of(parameter: Parameter) -> Sequence[Course]:
         return [Course((9, 9, 9, 9, 12), UNFLOORED)]
     if "separation" in field:
         return [Course(LONG, APART), Course(LONGER, APART)]
+    if "range_bounds" in field:
+        return [Course((8, 5) * 5, EAGER), Course((8, 5) * 8, UNFLOORED), Course((16, 8) * 8, EAGER)]
     if field.endswith(("weight_learning.low", "weight_learning.high")):
         values = BOUNDED[field.rpartition(".")[2]]
         return [Course(LONG, values), Course(LONGER, values)]
