@@ -173,4 +173,5 @@ def _quantiles(observations: Floats, seen: Ints) -> Floats:
     columns = np.arange(seen.size)[:, None]
     low, high = ascending[below, columns], ascending[np.minimum(below + 1, last[:, None]), columns]
     # from the nearer end, so that both ends are met exactly
-    return np.where(share >= 0.5, high - (high - low) * (1.0 - share), low + (high - low) * share)
+    found: Floats = np.where(share >= 0.5, high - (high - low) * (1.0 - share), low + (high - low) * share)
+    return found
