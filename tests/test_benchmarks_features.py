@@ -31,8 +31,8 @@ def test_every_stage_of_a_symbol_day_has_its_row(rows: list[BenchResult]) -> Non
     assert [row.name for row in rows] == [
         *(f"features c{n}" for n in range(1, 9)),
         "features c1 to c4",
-        "inputs from the core table",
         "read from Parquet",
+        "inputs from the core table",
         "symbol-day from Parquet",
         "tick, p50",
         "tick, p99",
