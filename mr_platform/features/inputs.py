@@ -205,7 +205,6 @@ class InputStream:
             "steps": (m,),
             "forwards": (m, 3),
             "years": (m, 3),
-            "volatility": (m, 3, k, 2),
             "peer": (m,),
         }
         whole: dict[str, tuple[int, ...]] = {
@@ -216,10 +215,13 @@ class InputStream:
             "days": (m, 3),
             "at_money": (m, 3),
         }
-        greeks = (m, k if self._greeks else 0, 2)
         made: dict[str, NDArray] = {name: np.full(shape, np.nan) for name, shape in floats.items()}
         made |= {name: np.full(shape, -1, np.int64) for name, shape in whole.items()}
-        return made | {name: np.full(greeks, np.nan) for name in GREEKS}
+        # in one piece it gets huge pages: ten pieces cost thousands of small ones, at the open of all times
+        chains = np.full((3 + len(GREEKS) * self._greeks, m, k, 2), np.nan)
+        of_greeks = chains[3:] if self._greeks else np.empty((len(GREEKS), m, 0, 2))
+        made["volatility"] = chains[:3].reshape(m, 3, k, 2)
+        return made | dict(zip(GREEKS, of_greeks, strict=True))
 
     def _fill(self, chain: OptionChainDay, view: RollingView, start: int, stop: int) -> None:
         rows, made = slice(start, stop), self._made

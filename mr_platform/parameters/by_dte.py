@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import functools
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -23,6 +24,12 @@ def at_dte(anchors: Anchors, dte: int) -> tuple[float, ...]:
     (d0, w0), (d1, w1) = anchors[right - 1], anchors[right]
     share = (dte - d0) / (d1 - d0)
     return tuple(a + share * (b - a) for a, b in zip(w0, w1, strict=True))
+
+
+@functools.lru_cache(maxsize=32)
+def every_dte(anchors: Anchors) -> tuple[tuple[float, ...], ...]:
+    """The vectors at 0, 1, ... days to expiry, up to the last anchor's; beyond it they stay as they are there."""
+    return tuple(at_dte(anchors, days) for days in range(anchors[-1][0] + 1))
 
 
 def sound_anchors(anchors: Anchors, width: int, *fields: str) -> Iterator[Broken]:

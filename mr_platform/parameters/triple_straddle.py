@@ -150,8 +150,3 @@ class TripleStraddleParameters(ParameterObject):
         """(EMA, VWAP, pivot) weights at ``dte`` calendar days: linear between anchors, clamped outside."""
         ema, vwap, pivot = at_dte(self.technique_anchors, dte)
         return ema, vwap, pivot
-
-    @property
-    def longest_dte(self) -> int:
-        """The last anchor; technique weights do not change beyond it."""
-        return self.technique_anchors[-1][0]

@@ -14,6 +14,7 @@ from mr_platform.features.catalogue import FeatureSpec
 from mr_platform.features.component import AdaptiveComponent, ComponentOutput, SessionStart
 from mr_platform.features.series import SessionSeries
 from mr_platform.market.sessions import nse_calendar
+from mr_platform.parameters.by_dte import every_dte
 from mr_platform.parameters.objects import defaults
 from mr_platform.parameters.triple_straddle import TripleStraddleParameters
 
@@ -125,7 +126,7 @@ def day_constants(settings: TripleStraddleParameters, day: SessionStart) -> DayC
         enough=settings.windows.coverage,
         series_share=settings.windows.series_share,
         redundant=settings.redundant,
-        technique=np.array([settings.technique_weights(days) for days in range(settings.longest_dte + 1)]),
+        technique=np.array(every_dte(settings.technique_anchors)),
         weights=weights,
         timeframe_weights=timeframe_weights,
         previous_hlc=previous_hlc,

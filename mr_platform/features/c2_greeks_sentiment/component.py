@@ -30,6 +30,7 @@ from mr_platform.features.history import QuantityHistory, Ranked
 from mr_platform.features.inputs import NEAR, SessionInputs
 from mr_platform.features.series import CLOSE
 from mr_platform.market.instruments import instrument, known_symbols
+from mr_platform.parameters.by_dte import every_dte
 from mr_platform.parameters.greeks_sentiment import GreeksSentimentParameters
 from mr_platform.parameters.objects import defaults
 
@@ -239,7 +240,7 @@ def day_constants(
         least_scale_share=settings.scale_least_share,
         least_scale_minutes=settings.scale_least_minutes,
         learned=int(own and own_medians),
-        multipliers=np.array([settings.multipliers(days) for days in longest]),
+        multipliers=np.array(every_dte(settings.dte_multipliers)),
         pin=np.array([settings.pin_multiplier(days) for days in longest]),
         transition=np.array([settings.transition_multiplier(days) for days in longest]),
         transition_score_cap=settings.transition_score_cap,
