@@ -26,8 +26,8 @@ from mr_platform.errors import DataError, UsageError
 log = logs.get("benchmarks")
 
 Run = Callable[[], Any]
-_SECONDS = 1.0
-_LEAST_TURNS, _MOST_TURNS = 3, 50
+_SECONDS = 2.0
+_LEAST_TURNS, _MOST_TURNS = 5, 50
 _COPIED = 64 * 2**20
 
 
