@@ -145,6 +145,8 @@ def publish_features(
             "continues": _continues(lake, partition, previous, steering),
         }
         left = publish(lake, CONTEXT, partition, context.to_table(), timer, metadata=steering, details=told)
+        # Arrow holds on to what a day needed: a worker of many days would grow by a tenth
+        pa.default_memory_pool().release_unused()
         changed = left.changed or any(report.changed for report in reports)
         return replace(reports[-1], changed=changed, details=details | told)
 
