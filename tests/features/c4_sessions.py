@@ -14,6 +14,7 @@ from mr_platform.features.c4_iv_skew.component import IVSkew, SessionState
 from mr_platform.features.component import ComponentOutput, SessionStart
 from mr_platform.features.inputs import SessionInputs
 from mr_platform.features.memory import DailyContext
+from tests.features.contract_sessions import Remembered
 
 Floats = NDArray[np.float64]
 DAY = date(2022, 11, 14)
@@ -79,17 +80,10 @@ def walking(seed: int, *, minutes: int = 375, dte: int = 2, scale: float = 1.0, 
     return replace(made, trade_date=DAY + timedelta(days=seed))
 
 
-class Before:
-    """The part of a previous session's context that C4 reads."""
-
-    def __init__(self, memory: Mapping[str, Floats]) -> None:
-        self.memory = memory
-
-
 def start(
     session: SessionInputs, memory: Mapping[str, Floats] | None = None, symbol: str = "NIFTY", n_bars: int | None = None
 ) -> SessionStart:
-    previous: DailyContext | None = None if memory is None else Before(memory)  # type: ignore[assignment]
+    previous: DailyContext | None = None if memory is None else Remembered(memory)  # type: ignore[assignment]
     bars = session.n_bars if n_bars is None else n_bars
     return SessionStart(session.trade_date, bars, int(session.days[0, 0]), "spot", previous, symbol=symbol)
 

@@ -13,6 +13,7 @@ from mr_platform.features.c8_master_integration.component import MasterIntegrati
 from mr_platform.features.component import ComponentOutput, SessionStart
 from mr_platform.features.inputs import SessionInputs
 from mr_platform.features.memory import DailyContext
+from tests.features.contract_sessions import Remembered
 
 Floats = NDArray[np.float64]
 DAY = date(2022, 11, 14)
@@ -70,16 +71,9 @@ def walking(seed: int, *, minutes: int = 375, dte: int = 3, gaps: float = 0.03, 
     return inputs(made, minutes, dte, DAY + timedelta(days=seed))
 
 
-class _Remembered:
-    """The part of a daily context that C8 reads."""
-
-    def __init__(self, memory: Mapping[str, Floats]) -> None:
-        self.memory = memory
-
-
 def start(session: SessionInputs, memory: Mapping[str, Floats] | None = None) -> SessionStart:
     """The start of the session, with what the one before handed on."""
-    previous: DailyContext | None = None if memory is None else _Remembered(memory)  # type: ignore[assignment]
+    previous: DailyContext | None = None if memory is None else Remembered(memory)  # type: ignore[assignment]
     return SessionStart(session.trade_date, session.n_bars, int(session.dte[0]), "future", previous, symbol="NIFTY")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -60,6 +60,13 @@ PLANS = (
 without the listed future; one after a week without trading."""
 MONTHLY = date(2022, 12, 29)
 """The far expiry of all of them."""
+
+
+class Remembered:
+    """The part of a daily context that components read of their own: what the session before handed on."""
+
+    def __init__(self, memory: Mapping[str, Floats]) -> None:
+        self.memory = memory
 
 
 def core_of(plan: Plan, seed: int, *, scale: float = 1.0, gaps: float = 0.03) -> pa.Table:

@@ -20,7 +20,7 @@ from mr_platform.parameters.objects import build, declared_for, declared_set, na
 from mr_platform.parameters.registry import registry
 from mr_platform.parameters.resolution import ParameterSet
 from mr_platform.parameters.values import Value
-from tests.features.contract_sessions import FIRST, HOLED, LEARNED, MONDAY, Floats, World
+from tests.features.contract_sessions import FIRST, HOLED, LEARNED, MONDAY, Floats, Remembered, World
 from tests.features.steering import fits, other_values, with_values
 
 SHEET = "GreekSentimentConfig"
@@ -80,13 +80,6 @@ class Course:
     symbol: str = "NIFTY"
 
 
-class _Remembered:
-    """The part of a daily context that C2 reads."""
-
-    def __init__(self, memory: Mapping[str, Floats]) -> None:
-        self.memory = memory
-
-
 Runner = Callable[[Course, ParameterSet], dict[str, bytes]]
 
 
@@ -102,7 +95,7 @@ def run(world: World) -> Runner:
         found = dict.fromkeys((spec.name for spec in FEATURES), b"")
         for i, dte in enumerate(course.dte):
             inputs = at_dte((early if i < EARLY_SESSIONS else late)[i % len(sessions)], dte)
-            previous: DailyContext = _Remembered(memory)  # type: ignore[assignment]
+            previous: DailyContext = Remembered(memory)  # type: ignore[assignment]
             date = sessions[0].trade_date + timedelta(days=i)
             state = component.begin(SessionStart(date, BARS, dte, "future", previous, symbol=course.symbol))
             out = ComponentOutput.empty(BARS, len(FEATURES))
