@@ -28,7 +28,8 @@ from mr_platform.parameters.greeks_sentiment import GreeksSentimentParameters
 from mr_platform.parameters.objects import defaults
 
 if TYPE_CHECKING:
-    from tests.features.conftest import Market
+    from tests.features.contract_sessions import Remembered
+from tests.features.conftest import Market
 
 SETTINGS = defaults(GreeksSentimentParameters)
 CUTS = np.array(SETTINGS.level_cuts)
@@ -134,20 +135,13 @@ def test_medians_and_the_large_flow_are_learned_from_five_sessions_of_the_range(
         activity = activity.with_session(2, seen)
     memories.append(activity.as_memory("c2_activity"))
     start = SessionStart(date(2022, 11, 15), 375, 5, "spot", symbol="NIFTY")
-    days = [component.begin(replace(start, previous=_Remembered(one))).day for one in memories]  # type: ignore[arg-type]
+    days = [component.begin(replace(start, previous=Remembered(one))).day for one in memories]  # type: ignore[arg-type]
     assert [(day.volume_median, day.oi_median, day.large_flow) for day in days[:5]] == [(1_000, 10_000, 15_000)] * 5
     # the ninth of five kept tenths stands for the top fifth, so for nine tenths of all
     assert (days[5].volume_median, days[5].oi_median) == (4_000.0, 50_000.0)
     assert days[5].large_flow == pytest.approx(np.quantile(seen[:, 2], 0.9))
-    far = component.begin(replace(start, dte=9, previous=_Remembered(memories[5]))).day  # type: ignore[arg-type]
+    far = component.begin(replace(start, dte=9, previous=Remembered(memories[5]))).day  # type: ignore[arg-type]
     assert far.volume_median == 1_000
-
-
-class _Remembered:
-    """A context of which only the memory is read."""
-
-    def __init__(self, memory: dict[str, np.ndarray]) -> None:
-        self.memory = memory
 
 
 def chain_of(market: Market, i: int) -> OptionChainDay:

@@ -14,7 +14,8 @@ from mr_platform.features.c4_iv_skew.surface import surface_at
 from mr_platform.features.history import QuantityHistory
 from mr_platform.parameters.iv_skew import IV_LEVELS, IvSkewParameters
 from mr_platform.parameters.objects import defaults
-from tests.features.c4_sessions import Before, columns, computed, remembered, walking
+from tests.features.c4_sessions import columns, computed, remembered, walking
+from tests.features.contract_sessions import Remembered
 
 SETTINGS = defaults(IvSkewParameters)
 
@@ -26,7 +27,7 @@ def test_the_analysis_says_what_the_features_say_at_the_last_minute() -> None:
         2,
         "0_7",
         symbol="NIFTY",
-        previous=Before(memory),  # type: ignore[arg-type]
+        previous=Remembered(memory),  # type: ignore[arg-type]
     )
     out, _ = computed(session, memory=memory)
     last = {name: column[-1] for name, column in columns(out).items()}
