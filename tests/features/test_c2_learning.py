@@ -26,9 +26,9 @@ from mr_platform.features.running import run_components
 from mr_platform.market.chain import OptionChainDay
 from mr_platform.parameters.greeks_sentiment import GreeksSentimentParameters
 from mr_platform.parameters.objects import defaults
+from tests.features.contract_sessions import Remembered
 
 if TYPE_CHECKING:
-    from tests.features.contract_sessions import Remembered
 from tests.features.conftest import Market
 
 SETTINGS = defaults(GreeksSentimentParameters)
