@@ -29,7 +29,7 @@ from mr_platform.parameters.objects import defaults
 from tests.features.contract_sessions import Remembered
 
 if TYPE_CHECKING:
-from tests.features.conftest import Market
+    from tests.features.conftest import Market
 
 SETTINGS = defaults(GreeksSentimentParameters)
 CUTS = np.array(SETTINGS.level_cuts)
