@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
 from mr_platform import benchmarks
-from mr_platform.benchmarks import BenchResult, best_ms, compare, known, run_benchmarks, share_of_floor
+from mr_platform.benchmarks import BenchResult, best_ms, compare, known, run_benchmarks, seconds_of, share_of_floor
 from mr_platform.benchmarks import kernels as kernel_benchmarks
 from mr_platform.errors import DataError, UsageError
 
@@ -48,6 +50,10 @@ def test_all_sides_are_called_and_each_has_its_own_best() -> None:
 
     assert len(best_ms(*(lambda i=i: side(i) for i in range(3)))) == 3
     assert min(calls) >= 2
+
+
+def test_waiting_is_not_counted() -> None:
+    assert seconds_of(lambda: time.sleep(0.2)) < 0.1
 
 
 def test_the_share_of_the_floor_is_what_a_copy_of_as_many_bytes_would_take(monkeypatch: pytest.MonkeyPatch) -> None:
