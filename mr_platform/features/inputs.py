@@ -180,15 +180,20 @@ class InputStream:
                 n = min(peer.size, stop)
                 others[:n] = peer[:n]
         near = self._made["expiry"]
-        deep = np.where(near >= 0, chain.deep[np.maximum(near, 0)] if chain.deep.size else -1, -1)
+        ruling = _ruling(near)
+        deep, ruling_deep = near, int(chain.deep[ruling]) if ruling >= 0 else -1
+        if ruling_deep < 0:
+            deep = np.where(near >= 0, chain.deep[np.maximum(near, 0)] if chain.deep.size else -1, -1)
+            ruling_deep = _ruling(deep)
+        fields = {f"chain_{name}": _rows_of(getattr(chain, name)[0], deep, ruling_deep) for name in DEEP_FIELDS}
         return SessionInputs(
             trade_date=chain.trade_date,
             minutes=chain.minutes,
             n_bars=self._n_bars,
             underlying_kind=chain.underlying,
             strikes_listed=chain.strikes,
-            chain_close=_rows_of(chain.close[0], near),
-            **cast(dict[str, Any], {f"chain_{name}": _rows_of(getattr(chain, name)[0], deep) for name in DEEP_FIELDS}),
+            chain_close=_rows_of(chain.close[0], near, ruling),
+            **cast(dict[str, Any], fields),
             spot=chain.spot[0],
             future=chain.future[0],
             outputs=self._outputs,
@@ -266,14 +271,19 @@ class InputStream:
                 made[name][rows] = getattr(of_chain, name)[0, :, 0]
 
 
-def _rows_of(values: Floats, expiry: Ints) -> Floats:
+def _ruling(expiry: Ints) -> int:
+    """The one expiry [M] of all minutes that know theirs; -1 where there are several, or none."""
+    known = expiry[expiry >= 0]
+    return int(known[0]) if known.size and (known == known[0]).all() else -1
+
+
+def _rows_of(values: Floats, expiry: Ints, ruling: int) -> Floats:
     """``values[t, expiry[t]]`` for values [M, E, K, 2]; NaN where there is none.
 
     A view where one expiry rules: before it is seen its rows are NaN anyway.
     """
-    known = expiry[expiry >= 0]
-    if known.size and values.shape[1] and (known == known[0]).all():
-        return values[:, known[0]]
+    if ruling >= 0 and values.shape[1]:
+        return values[:, ruling]
     out = np.full((values.shape[0], *values.shape[2:]), np.nan)
     there = np.flatnonzero(expiry >= 0)
     out[there] = values[there, expiry[there]]
