@@ -251,8 +251,10 @@ GRAPH = (
 def digests_of_the_graph(lake: Lake, partitions: list[Partition]) -> dict[str, str]:
     """Every station from core to the regimes on what raw holds; content digest of each table and partition."""
     by_date = sorted(partitions, key=lambda partition: (partition.trade_date, partition.symbol))
+    # core of the whole day first: C6 compares an index with its peer
     for partition in by_date:
         stations.publish_core(lake, partition)
+    for partition in by_date:
         stations.publish_features(lake, partition)
     for partition in by_date:
         for horizon in ("h12", "h75", "nowcast"):
