@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from mr_platform.errors import MissingPartition
 from mr_platform.features.catalogue import components as catalogued
@@ -238,15 +239,24 @@ def inputs(lake: Lake, partition: Partition) -> pa.Table | None:
     return pa.table(columns)
 
 
-def selected(tables: Mapping[int, pa.Table], wanted: Collection[str]) -> pa.Table:
-    """The keys and those of the columns ``wanted`` that the feature tables of one symbol-day have."""
+def selected(lake: Lake, partition: Partition, wanted: Collection[str]) -> pa.Table | None:
+    """The keys of a symbol-day's feature rows and those columns of ``wanted`` that its tables have; no others are read.
+
+    None where no table is published.
+    """
     columns: dict[str, pa.ChunkedArray] = {}
-    for table in tables.values():
-        columns |= {name: table[name] for name in (*_KEYS, *wanted) if name in table.schema.names}
-    return pa.table(columns)
+    for entry in catalogued():
+        found = lake.describe(entry.table, partition)
+        if found is None:
+            continue
+        names = [name for name in pq.read_schema(found.path).names if name in wanted and name not in _KEYS]
+        if names or not columns:
+            table = lake.read(entry.table, partition, columns=[*_KEYS, *names])
+            columns |= {name: table[name] for name in table.column_names}
+    return pa.table(columns) if columns else None
 
 
-def answer(lake: Lake, task: str, tables: dict[int, pa.Table], *, labels: Callable[[], pa.Table]) -> ModelAnswer | None:
+def answer(lake: Lake, task: str, partition: Partition, *, labels: Callable[[], pa.Table]) -> ModelAnswer | None:
     """Probabilities for the rows of a symbol-day by the champion of that session's open; None where there was none.
 
     A champion crowned later has been trained on what followed, so it does not answer for the days before. ``labels``
@@ -257,15 +267,14 @@ def answer(lake: Lake, task: str, tables: dict[int, pa.Table], *, labels: Callab
     from mr_platform.learning.registry import Registry
 
     registry = Registry(lake)
-    stamps = next(iter(tables.values()))["event_ts"]
-    if not len(stamps):
-        return None
-    opened = nse_calendar().session(stamps[0].as_py().date()).open.replace(tzinfo=IST)
-    version = registry.champion_at(task, opened)
+    version = registry.champion_at(task, nse_calendar().session(partition.trade_date).open.replace(tzinfo=IST))
     if version is None:
         return None
     model = registry.load_version(task, version)
-    said = model.predict(selected(tables, model.columns), labels() if model.design.known_labels else None)
+    rows = selected(lake, partition, model.columns)
+    if rows is None or not rows.num_rows:
+        return None
+    said = model.predict(rows, labels() if model.design.known_labels else None)
     return ModelAnswer(
         version=version,
         event_ts=instants(said["event_ts"]),

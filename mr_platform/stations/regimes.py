@@ -181,15 +181,7 @@ def model_answer(lake: Lake, partition: Partition, labels: Callable[[], pa.Table
     """
     from mr_platform.stations.models import answer
 
-    if not lake.objects(f"models/{NOWCAST}"):
-        # without a model nobody reads the 774 columns
-        return None
-    tables = {
-        entry.number: lake.read(entry.table, partition)
-        for entry in components()
-        if lake.describe(entry.table, partition) is not None
-    }
-    return answer(lake, NOWCAST, tables, labels=labels)
+    return answer(lake, NOWCAST, partition, labels=labels)
 
 
 def _market(lake: Lake, partition: Partition) -> MarketState | None:

@@ -188,9 +188,14 @@ def test_a_set_without_a_component_leaves_its_features_out() -> None:
     assert tables.of(("c1",)).features.column_names == ["dte", "c1_ema_deviation_atm_20", "rule_p_cbv"]
 
 
-def test_an_answer_is_given_the_columns_its_model_reads_and_no_others() -> None:
-    keys = {name: [1] for name in ("symbol", "event_ts", "known_ts", "dte")}
-    tables = {1: pa.table(keys | {"c1_a": [1.0], "c1_b": [2.0]}), 4: pa.table(keys | {"c4_a": [3.0], "score": [0.5]})}
-    found = models.selected(tables, ("c4_a", "c1_b", "minute_of_day"))
-    assert found.column_names == ["symbol", "event_ts", "known_ts", "dte", "c1_b", "c4_a"]
-    assert found.to_pylist()[0]["c4_a"] == 3.0
+def test_an_answer_reads_the_columns_of_its_model_and_no_others(lake: Lake, days) -> None:
+    day = days[0]
+    assert models.selected(lake, day.partition, ("c1_ema_first",)) is None
+    day.put(lake)
+    other = day.features.select(["symbol", "event_ts", "known_ts", "dte", "score"])
+    other = other.append_column("c4_skew_first", day.features["c1_ema_first"])
+    lake.publish("features/c4_iv_skew", day.partition, other)
+    found = models.selected(lake, day.partition, ("c4_skew_first", "c1_pivot_third", "minute_of_day", "dte"))
+    assert found is not None
+    assert found.column_names == ["symbol", "event_ts", "known_ts", "dte", "c1_pivot_third", "c4_skew_first"]
+    assert found["c4_skew_first"].to_pylist() == day.features["c1_ema_first"].to_pylist()
