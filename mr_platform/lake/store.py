@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ from mr_platform.lake.layout import Partition, parse_path, partition_path
 from mr_platform.lake.spool import Spool
 
 _DIGEST = "content_digest"
-_SCRATCH = ".scratch"
 
 
 @dataclass(frozen=True)
@@ -213,7 +211,8 @@ class Lake:
 
     def _describe(self, path: Path) -> Publication | None:
         try:
-            footer = pq.read_metadata(path)
+            with pa.OSFile(str(path)) as file:
+                footer = pq.read_metadata(file)
         except FileNotFoundError:
             return None
         except (pa.ArrowException, OSError):
@@ -263,14 +262,12 @@ def _write_parquet(data: pa.Table | Spool, metadata: Mapping[bytes, bytes], path
 
 
 def _write_atomically(target: Path, write: Callable[[Path], object]) -> None:
-    # neither name ends in .parquet: nobody's glob may take half an object for a whole one
-    scratch = target.with_name(f".{target.name}.{secrets.token_hex(8)}{_SCRATCH}")
+    scratch = _scratch(target)
     try:
         write(scratch)
-        with scratch.open("rb") as handle:
-            os.fsync(handle.fileno())
+        _sync(scratch)
         scratch.replace(target)
-        _sync_folder(target.parent)
+        _sync(target.parent)
     except OSError as error:
         raise DataError(
             rule="the object can be written in full before it takes the old one's place",
@@ -283,21 +280,28 @@ def _write_atomically(target: Path, write: Callable[[Path], object]) -> None:
             scratch.unlink()
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
 
 
+def _scratch(target: Path) -> Path:
+    # it does not end in .parquet: nobody's glob may take half an object for a whole one
+    return target.with_name(f".{target.name}.scratch")
+
+
 @contextmanager
 def _exclusive(target: Path) -> Iterator[None]:
-    """One writer a partition at a time; the lock dies with its holder, whose scratch files are then swept."""
-    with target.with_name(f".{target.name}.lock").open("w") as handle:
+    """One writer a partition at a time; the lock dies with its holder, whose scratch file is then removed."""
+    handle = os.open(target.with_name(f".{target.name}.lock"), os.O_WRONLY | os.O_CREAT, 0o666)
+    try:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        # a folder of years holds thousands of names: matching them as patterns would cost more than the write
-        for name in [entry.name for entry in os.scandir(target.parent)]:
-            if name.startswith(f".{target.name}.") and name.endswith(_SCRATCH):
-                (target.parent / name).unlink(missing_ok=True)
+        # one name for all writers, who come one at a time: to look for others would take listing a folder of years
+        with suppress(FileNotFoundError):
+            _scratch(target).unlink()
         yield
+    finally:
+        os.close(handle)

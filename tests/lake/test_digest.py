@@ -84,3 +84,26 @@ def test_chunks_with_and_without_nulls_count_as_one_column() -> None:
 
 def test_the_digest_of_a_table_is_the_same_in_every_version() -> None:
     assert table_digest(BASE) == "30e237a913dc4920a7473c28ff1ea563c40fbdaad11c9d60fa68821cf70d2a97"
+
+
+@pytest.mark.parametrize("rows", [1, 7, 75, 4095, 4096])
+def test_numbers_of_few_rows_have_the_digest_of_the_same_rows_in_chunks(rows: int) -> None:
+    count = range(rows)
+    table = pa.table(
+        {
+            "price": [float("nan") if i % 3 else -0.0 for i in count],
+            "name": [str(i) for i in count],
+            "small": pa.array([i % 100 for i in count], pa.int8()),
+            "flag": [i % 2 == 0 for i in count],
+            "day": pa.array(list(count), pa.date32()),
+            "at": pa.array(list(count), pa.timestamp("us", "Asia/Kolkata")),
+            "volume": list(count),
+        }
+    )
+    chunked = pa.concat_tables([table.slice(0, rows // 2), table.slice(rows // 2)])
+    again = pa.concat_tables([table, table]).combine_chunks().slice(rows, rows)
+    assert table_digest(table) == table_digest(chunked) == table_digest(again)
+
+
+def test_a_null_among_the_numbers_of_few_rows_counts() -> None:
+    assert table_digest(pa.table({"n": [0, 1], "m": [0, 1]})) != table_digest(pa.table({"n": [None, 1], "m": [0, 1]}))
