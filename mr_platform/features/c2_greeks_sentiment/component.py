@@ -177,7 +177,7 @@ def _compiled(inputs: SessionInputs, start: int, stop: int, state: SessionState,
         now,
     )
     cpu.run(
-        market_of(inputs),
+        market_of(inputs, start, stop),
         Legs(exposure, now),
         start,
         stop,
@@ -190,17 +190,23 @@ def _compiled(inputs: SessionInputs, start: int, stop: int, state: SessionState,
     )
 
 
-def market_of(inputs: SessionInputs) -> Market:
-    """What the kernels read beside the legs, contiguous: one kind of array, one compilation."""
-    legs = slice(_LEGS[0], _LEGS[-1] + 1)
+def market_of(inputs: SessionInputs, start: int, stop: int) -> Market:
+    """What the kernels read beside the legs in minutes [start, stop), contiguous: one kind of array, one compilation.
+
+    Of what is copied only the underlying has the minutes before; the others are read in their own minute alone.
+    """
+    rows, legs = slice(start, stop), slice(_LEGS[0], _LEGS[-1] + 1)
+    price, held, years = np.empty((stop, len(_LEGS))), np.empty((stop, len(_LEGS))), np.empty(stop)
+    price[rows], held[rows] = inputs.bars[rows, legs, CLOSE], inputs.held[rows, legs, 0]
+    years[rows] = inputs.years[rows, NEAR]
     return Market(
-        price=np.ascontiguousarray(inputs.bars[:, legs, CLOSE]),
-        held=np.ascontiguousarray(inputs.held[:, legs, 0]),
+        price=price,
+        held=held,
         underlying=np.ascontiguousarray(inputs.underlying[:, CLOSE]),
         dte=inputs.dte,
         expiry=inputs.expiry,
         forward=inputs.forward,
-        years=np.ascontiguousarray(inputs.years[:, NEAR]),
+        years=years,
         step=inputs.steps,
         around=inputs.around,
         strikes=inputs.strikes_listed,

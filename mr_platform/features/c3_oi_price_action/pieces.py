@@ -291,17 +291,34 @@ def opened_at(expiry: Ints, start: int, stop: int) -> Ints:
 
 
 @njit(cache=True)
-def running_volume(volume: Floats, traded: Floats, heard: Floats) -> None:
-    """Volume and number of bars that have one before each row: whole numbers, whose differences are exact."""
+def gather(
+    chain_oi: Floats,
+    chain_volume: Floats,
+    chain_close: Floats,
+    columns: Ints,
+    first: int,
+    oi: Floats,
+    volume: Floats,
+    close: Floats,
+    traded: Floats,
+    heard: Floats,
+) -> None:
+    """Minutes from ``first`` on of the chain [M, K, 2] at ``columns`` [J], into ``oi``, ``volume``, ``close``
+    [N, J, 2]; volume and number of bars that have one before each row into ``traded``, ``heard`` [N + 1, J, 2]: whole
+    numbers, whose differences are exact."""
     traded[0] = 0.0
     heard[0] = 0.0
-    rows, columns, legs = volume.shape
-    for r in range(rows):
-        for k in range(columns):
-            for leg in range(legs):
-                known = not math.isnan(volume[r, k, leg])
-                traded[r + 1, k, leg] = traded[r, k, leg] + (volume[r, k, leg] if known else 0.0)
-                heard[r + 1, k, leg] = heard[r, k, leg] + (1.0 if known else 0.0)
+    for r in range(oi.shape[0]):
+        for j in range(columns.size):
+            k = columns[j]
+            for leg in range(2):
+                oi[r, j, leg] = chain_oi[first + r, k, leg]
+                close[r, j, leg] = chain_close[first + r, k, leg]
+                x = chain_volume[first + r, k, leg]
+                volume[r, j, leg] = x
+                known = not math.isnan(x)
+                traded[r + 1, j, leg] = traded[r, j, leg] + (x if known else 0.0)
+                heard[r + 1, j, leg] = heard[r, j, leg] + (1.0 if known else 0.0)
 
 
 @njit(cache=True, error_model="numpy")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mr_platform.features.c3_oi_price_action import cpu
-from mr_platform.features.c3_oi_price_action.pieces import atm_points, columns_of, opened_at, running_volume
-from mr_platform.features.c3_oi_price_action.state import Carried, DayConstants, Floats, StrikeWindow
+from mr_platform.features.c3_oi_price_action.pieces import atm_points, columns_of, gather, opened_at
+from mr_platform.features.c3_oi_price_action.state import Carried, DayConstants, StrikeWindow
 from mr_platform.features.component import ComponentOutput
 from mr_platform.features.inputs import NEAR, SessionInputs
 from mr_platform.kernels.cpu.chain_sums import max_pain
@@ -22,7 +22,13 @@ def run(
     w = strike_window(inputs, start, stop, day, carried)
     oi = np.ascontiguousarray(inputs.chain_oi[rows])
     strikes = inputs.strikes_listed
-    money = np.stack([inputs.forwards[:stop, NEAR], inputs.years[:stop, NEAR], inputs.steps[:stop]], axis=1)
+    # of the minutes before ``start`` nothing is read
+    money = np.empty((stop, 3))
+    money[rows, 0], money[rows, 1], money[rows, 2] = (
+        inputs.forwards[rows, NEAR],
+        inputs.years[rows, NEAR],
+        inputs.steps[rows],
+    )
     points = np.full(stop - start, np.nan)
     atm_points(inputs.volatility, inputs.around, strikes, start, stop, points)
     cpu.run(
@@ -51,22 +57,17 @@ def strike_window(inputs: SessionInputs, start: int, stop: int, day: DayConstant
     first = max(start - day.lookback_bars, 0)
     if carried.flow[1] >= 0:
         first = min(first, int(carried.flow[1]))
-    rows = slice(first, stop)
-    volume = _columns(inputs.chain_volume[rows], columns)
-    shape = (volume.shape[0] + 1, *volume.shape[1:])
-    traded, heard = np.empty(shape), np.empty(shape)
-    running_volume(volume, traded, heard)
+    n, j = stop - first, columns.size
+    oi, volume, close = np.empty((n, j, 2)), np.empty((n, j, 2)), np.empty((n, j, 2))
+    traded, heard = np.empty((n + 1, j, 2)), np.empty((n + 1, j, 2))
+    gather(inputs.chain_oi, inputs.chain_volume, inputs.chain_close, columns, first, oi, volume, close, traded, heard)
     return StrikeWindow(
         first=first,
-        oi=_columns(inputs.chain_oi[rows], columns),
+        oi=oi,
         volume=volume,
-        close=_columns(inputs.chain_close[rows], columns),
+        close=close,
         near=near,
         opened=opened_at(inputs.expiry, start, stop),
         traded=traded,
         heard=heard,
     )
-
-
-def _columns(field: Floats, columns: np.ndarray) -> Floats:
-    return np.take(field, columns, axis=1)
