@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mr_platform.errors import UsageError
-from mr_platform.features.roles import closes_of, fill_roles, keep_inside
+from mr_platform.features.roles import closes_of, fill_roles, keep_inside, ruling_of
 from mr_platform.features.series import LAGS, SERIES, VOLUME, Floats, Ints, SessionSeries, fill_series
 from mr_platform.kernels.engine import Engine, engine
 from mr_platform.market.chain import FUTURE_VOLUME, OptionChainDay
@@ -154,6 +154,7 @@ class InputStream:
         # of volatilities the nearest expiry's are enough for Greeks
         self._smiles = 3 if "smile" in passes else 1 if "greeks" in passes else 0
         self._roles: Ints = np.empty((0, 3), np.int64)
+        self._years: Floats = np.empty((0, 0))
         self._greeks = "greeks" in passes
         self._done = 0
         self._view: RollingStream | None = None
@@ -170,6 +171,7 @@ class InputStream:
             self._view = RollingStream(chain, using=self._kernels)
             self._made = self._room(chain)
             self._roles = np.full((chain.minutes.size, 3), -1, np.int64)
+            self._years = chain.years
             self._done = 0
         start, self._done = self._done, stop
         view = self._view.advance(chain, stop)
@@ -180,11 +182,11 @@ class InputStream:
                 n = min(peer.size, stop)
                 others[:n] = peer[:n]
         near = self._made["expiry"]
-        ruling = _ruling(near)
+        ruling = int(self._compiled(ruling_of)(near))
         deep, ruling_deep = near, int(chain.deep[ruling]) if ruling >= 0 else -1
         if ruling_deep < 0:
             deep = np.where(near >= 0, chain.deep[np.maximum(near, 0)] if chain.deep.size else -1, -1)
-            ruling_deep = _ruling(deep)
+            ruling_deep = int(self._compiled(ruling_of)(deep))
         fields = {f"chain_{name}": _rows_of(getattr(chain, name)[0], deep, ruling_deep) for name in DEEP_FIELDS}
         return SessionInputs(
             trade_date=chain.trade_date,
@@ -228,10 +230,13 @@ class InputStream:
         made["volatility"] = chains[:3].reshape(m, 3, k, 2)
         return made | dict(zip(GREEKS, of_greeks, strict=True))
 
+    def _compiled(self, pass_: Any) -> Any:
+        """The pass as the engine runs it: compiled, or on the engine of reference as it is written."""
+        return pass_.py_func if self._kernels.name == "reference" else pass_
+
     def _fill(self, chain: OptionChainDay, view: RollingView, start: int, stop: int) -> None:
         rows, made = slice(start, stop), self._made
-        plain = self._kernels.name == "reference"
-        of_role, closes, inside = (one.py_func if plain else one for one in (fill_roles, closes_of, keep_inside))
+        of_role, closes, inside = (self._compiled(one) for one in (fill_roles, closes_of, keep_inside))
         roles = self._roles
         for role, found in ((NEAR, view.nearest), (NEXT, view.next), (FAR, view.far)):
             roles[rows, role] = found[0, rows]
@@ -239,7 +244,7 @@ class InputStream:
             roles,
             chain.dte,
             view.forward[0],
-            chain.years_of(start, stop),
+            self._years[rows],
             view.atm[0],
             view.step[0],
             chain.strikes,
@@ -269,12 +274,6 @@ class InputStream:
             )
             for name in GREEKS:
                 made[name][rows] = getattr(of_chain, name)[0, :, 0]
-
-
-def _ruling(expiry: Ints) -> int:
-    """The one expiry [M] of all minutes that know theirs; -1 where there are several, or none."""
-    known = expiry[expiry >= 0]
-    return int(known[0]) if known.size and (known == known[0]).all() else -1
 
 
 def _rows_of(values: Floats, expiry: Ints, ruling: int) -> Floats:

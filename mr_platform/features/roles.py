@@ -67,6 +67,18 @@ def fill_roles(
 
 
 @njit(cache=True)
+def ruling_of(expiry):
+    """The one expiry of all minutes [M] that know theirs; -1 where there are several, or none."""
+    found = -1
+    for e in expiry:
+        if e >= 0:
+            if found >= 0 and found != e:
+                return -1
+            found = e
+    return found
+
+
+@njit(cache=True)
 def closes_of(close, roles, start, stop, out):
     """Closes [M, E, K, 2] of the first roles in minutes [start, stop) into ``out`` [minutes, R, K, 2]; NaN where there
     is no such expiry."""

@@ -74,6 +74,9 @@ class RollingStream:
         )
         self._paired = np.zeros((days, n_expiries, n_strikes), np.bool_)
         self._seen = np.zeros((days, n_expiries), np.bool_)
+        months = chain.expiries.astype("datetime64[M]")
+        self._last_of_month = (chain.expiries + np.timedelta64(_MONTHLY_WITHIN, "D")).astype("datetime64[M]") > months
+        self._months = months.astype(np.int64)
         self._done = 0
 
     def advance(self, chain: OptionChainDay, stop: int) -> RollingView:
@@ -88,9 +91,7 @@ class RollingStream:
         view.forward[rows], view.atm[rows], view.step[rows] = self._kernels.forward_and_atm(
             chain.close[rows], chain.strikes, fallback, chain.strike_step, self._paired
         )
-        months = chain.expiries.astype("datetime64[M]")
-        last_of_month = (chain.expiries + np.timedelta64(_MONTHLY_WITHIN, "D")).astype("datetime64[M]") > months
-        sight = self._kernels.expiries_in_sight(chain.present[rows], last_of_month, months.astype(np.int64), self._seen)
+        sight = self._kernels.expiries_in_sight(chain.present[rows], self._last_of_month, self._months, self._seen)
         for role, found in enumerate((view.nearest, view.next, view.monthly, view.far)):
             found[rows] = sight[..., role]
         return view

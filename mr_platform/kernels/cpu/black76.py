@@ -43,21 +43,25 @@ def implied_volatility(
     return np.asarray(solve(*flat)).reshape(shape)
 
 
+def _of_shape(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A copy: what broadcasting leaves read-only would be another type, whose code may round otherwise."""
+    out = np.empty(shape)
+    out[...] = values
+    return out
+
+
 def chain_greeks(forward: np.ndarray, strikes: np.ndarray, years: np.ndarray, volatility: np.ndarray) -> ChainGreeks:
-    # a copy: what broadcasting leaves read-only would be another type, whose code may round otherwise
-    years = np.broadcast_to(years, forward.shape).copy()
     shape = volatility.shape
     legs = np.ascontiguousarray(volatility).reshape(*shape[:3], -1)
     found = np.empty((len(ChainGreeks._fields), *legs.shape))
-    _chain_greeks(np.ascontiguousarray(forward), np.repeat(strikes, 2), years, legs, found)
+    _chain_greeks(np.ascontiguousarray(forward), np.repeat(strikes, 2), _of_shape(years, forward.shape), legs, found)
     return ChainGreeks(*found.reshape(len(found), *shape))
 
 
 def chain_implied_volatility(
     close: np.ndarray, forward: np.ndarray, strikes: np.ndarray, years: np.ndarray
 ) -> np.ndarray:
-    # a copy: what broadcasting leaves read-only would be another type, whose code may round otherwise
-    years = np.broadcast_to(years, forward.shape).copy()
+    years = _of_shape(years, forward.shape)
     out = np.empty(close.shape)
     legs = np.ascontiguousarray(close).reshape(*forward.shape, -1)
     solve_chain(legs, np.ascontiguousarray(forward), np.repeat(strikes, 2), years, out.reshape(legs.shape))
