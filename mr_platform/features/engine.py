@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -147,6 +148,7 @@ class FeatureStream:
                     remedy="pass the contexts before that date",
                 )
         self.session = session
+        self._minutes = session.bar_minutes.tolist()
         self._previous = previous
         self._history = tuple(history)
         self._wanted = tuple(components or (entry.key for entry in known()))
@@ -173,7 +175,7 @@ class FeatureStream:
         ``peer`` closes of the other symbol's underlying, from the session's first bar on. Rows after ``until`` are
         kept for later. UsageError when ``until`` lies before the session or goes back.
         """
-        stop = int(np.searchsorted(self.session.bar_minutes, until, side="right"))
+        stop = bisect_right(self._minutes, until)
         if stop == 0 or stop < self._done:
             raise UsageError(
                 rule="until is a bar of the session at or after the last one computed",

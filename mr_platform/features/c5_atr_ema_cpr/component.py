@@ -77,12 +77,11 @@ class AtrEmaCpr(AdaptiveComponent[SessionState]):
         return SessionState(day, constants, opening, carried, history, day.memory)
 
     def compute(self, inputs: SessionInputs, out: ComponentOutput, start: int, stop: int, state: SessionState) -> None:
-        # contiguous, so that the kernel is compiled once
-        straddle, held, years = (
-            np.ascontiguousarray(one)
-            for one in (inputs.bars[:, ATM], inputs.held[:, ATM, MINUTE], inputs.years[:, NEAR])
-        )
-        market = (straddle, held, np.ascontiguousarray(inputs.underlying), years)
+        # contiguous, so that the kernel is compiled once; only prices are read in minutes before their own
+        rows = slice(0 if self.engine == "reference" else start, stop)
+        held, years = np.empty(stop), np.empty(stop)
+        held[rows], years[rows] = inputs.held[rows, ATM, MINUTE], inputs.years[rows, NEAR]
+        market = (np.ascontiguousarray(inputs.bars[:stop, ATM]), held, np.ascontiguousarray(inputs.underlying), years)
         answer = (out.values, out.score, out.confidence, out.health)
         if self.engine == "reference":
             from mr_platform.features.c5_atr_ema_cpr import reference

@@ -9,6 +9,7 @@ import numpy as np
 
 from mr_platform.features.c8_master_integration import catalogue
 from mr_platform.features.c8_master_integration.catalogue import COMPONENTS
+from mr_platform.features.c8_master_integration.pieces import gather
 from mr_platform.features.c8_master_integration.state import HIT, Carried, DayConstants, Floats, Ints
 from mr_platform.features.catalogue import FeatureSpec
 from mr_platform.features.component import AdaptiveComponent, ComponentOutput, SessionStart
@@ -20,6 +21,8 @@ MEMORY = "c8_performance"
 BAR = 5
 """Minutes of an observation that is remembered."""
 NOTHING_YET = np.empty((0, 3))
+SILENT = ComponentOutput.empty(0, 0)
+"""Stands for a component that does not run."""
 
 
 @dataclass(frozen=True)
@@ -97,15 +100,17 @@ class MasterIntegration(AdaptiveComponent[SessionState]):
 
 def answers(outputs: Mapping[str, ComponentOutput], start: int, stop: int) -> tuple[Floats, Floats, Ints]:
     """Score and confidence [stop - start, 7] and health of C1..C7; no score, confidence 0, health 0 where one lacks."""
-    scores = np.full((stop - start, len(COMPONENTS)), np.nan)
-    confidences = np.zeros(scores.shape)
-    healths = np.zeros(scores.shape, np.int64)
-    for c, key in enumerate(COMPONENTS):
-        if key in outputs:
-            scores[:, c] = outputs[key].score[start:stop]
-            confidences[:, c] = outputs[key].confidence[start:stop]
-            healths[:, c] = outputs[key].health[start:stop]
-    return scores, confidences, healths
+    heard = [outputs.get(key, SILENT) for key in COMPONENTS]
+    shape = (stop - start, len(COMPONENTS))
+    found = (np.empty(shape), np.empty(shape), np.empty(shape, np.int64))
+    gather(
+        tuple(one.score for one in heard),
+        tuple(one.confidence for one in heard),
+        tuple(one.health for one in heard),
+        start,
+        *found,
+    )
+    return found
 
 
 def usual_performance(settings: MasterIntegrationParameters, dte: int, performance: Floats) -> float:
