@@ -175,9 +175,8 @@ class OptionChainDay:
         bar_of_minute = np.full(1440, -1, np.int64)
         bar_of_minute[session.bar_minutes] = np.arange(session.n_bars)
         first_seen = scatter.first_seen(rows.minutes, rows.expiries, bar_of_minute, near)
-        keep_until = _keep_until(first_seen, session.n_bars, max_expiries)
-        kept = keep_until > 0
-        near, first_seen, keep_until = near[kept], first_seen[kept], keep_until[kept]
+        axis = ExpiryAxis.of(near, first_seen, session.n_bars, max_expiries, deep_expiries)
+        near, keep_until = axis.expiries, axis.keep_until
         if near.size == all_expiries.size:
             held_strikes = rows.strikes
         elif near.size:
@@ -204,13 +203,10 @@ class OptionChainDay:
                 place=place,
                 remedy="publish core again; ingest merges repeated rows of a bar",
             )
-        deep, deep_until = np.arange(near.size), keep_until
         deep_cells, deep_shape = cells, shape
         if deep_expiries is not None and deep_expiries < max_expiries:
-            deep_until = _keep_until(first_seen, session.n_bars, deep_expiries)
-            deep = np.where(deep_until > 0, np.cumsum(deep_until > 0) - 1, -1)
-            deep_shape = (1, session.n_bars, int((deep_until > 0).sum()), strikes.size)
-            deep_cells = scatter.deep_cells(cells, deep, deep_until, strikes.size)
+            deep_shape = (1, session.n_bars, int((axis.deep >= 0).sum()), strikes.size)
+            deep_cells = scatter.deep_cells(cells, axis.deep, axis.deep_until, strikes.size)
         dense = {field: np.empty((1, session.n_bars, 0, strikes.size, 2)) for field in LEG_FIELDS}
         sizes = {field: int(np.prod(shape if field == "close" else deep_shape)) for field in read}
         room, used = np.empty((sum(sizes.values()), 2)), 0
@@ -229,9 +225,9 @@ class OptionChainDay:
             expiries=near.astype("datetime64[D]"),
             dte=(near - first_day).astype(np.int64),
             strikes=strikes,
-            deep=deep,
+            deep=axis.deep,
             keep_until=keep_until,
-            deep_until=deep_until,
+            deep_until=axis.deep_until,
             spot=_repeated(table, ("spot",), "spot", rows, bars, session.n_bars)[..., 0],
             future=_repeated(
                 table, tuple(f"future_{field}" for field in FUTURE_FIELDS), "future_close", rows, bars, session.n_bars
@@ -239,6 +235,27 @@ class OptionChainDay:
             present=counts.reshape(shape).any(axis=3),
             **dense,
         )
+
+
+@dataclass(frozen=True)
+class ExpiryAxis:
+    """The expiries of a chain [E], int32 days since 1970, and how long each is kept; as ``OptionChainDay``'s."""
+
+    expiries: NDArray[np.int32]
+    keep_until: Ints
+    deep: Ints
+    deep_until: Ints
+
+    @staticmethod
+    def of(near: NDArray[np.int32], first_seen: Ints, n_bars: int, most: int, deepest: int | None) -> ExpiryAxis:
+        """Of expiries by date first seen in bars ``first_seen``; those that are never kept have no place."""
+        keep_until = _keep_until(first_seen, n_bars, most)
+        kept = keep_until > 0
+        near, first_seen, keep_until = near[kept], first_seen[kept], keep_until[kept]
+        if deepest is None or deepest >= most:
+            return ExpiryAxis(near, keep_until, np.arange(near.size), keep_until)
+        deep_until = _keep_until(first_seen, n_bars, deepest)
+        return ExpiryAxis(near, keep_until, np.where(deep_until > 0, np.cumsum(deep_until > 0) - 1, -1), deep_until)
 
 
 @dataclass(frozen=True)
