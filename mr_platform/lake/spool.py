@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from mr_platform.errors import DataError
 from mr_platform.lake.digest import columns_digest, table_digest
-from mr_platform.lake.encoding import WRITER_OPTIONS, write_table
+from mr_platform.lake.encoding import write_table, writer_options
 
 
 class Spool:
@@ -79,7 +79,8 @@ class Spool:
             return
         self._finish()
         schema = self.schema.with_metadata(metadata)
-        with pq.ParquetWriter(path, schema, **WRITER_OPTIONS) as writer:
+        options = writer_options(pa.Table.from_batches([next(self._batches())]))
+        with pq.ParquetWriter(path, schema, **options) as writer:
             for batch in self._batches():
                 writer.write_table(pa.Table.from_batches([batch]), row_group_size=max(batch.num_rows, 1))
 
