@@ -7,7 +7,6 @@ from typing import cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mr_platform.errors import UsageError
@@ -96,7 +95,7 @@ def daily_context(
         daily_date=daily.dates.astype(np.int64),
         daily_ohlc=daily.ohlc,
         bar5_minute=chain.minutes[::BAR].astype(np.int64),
-        bar5_underlying_close=np.array([_last_known(part) for part in _split(series.underlying[:, CLOSE])]),
+        bar5_underlying_close=_last_known_of_bars(series.underlying[:, CLOSE]),
         bar5_straddle_return=straddle,
         bar5_atm_iv=iv[last],
         memory={} if levels is None and priced_bars == 0 else ran.memory() if levels is None else dict(levels.memory),
@@ -104,13 +103,16 @@ def daily_context(
     )
 
 
-def _split(values: Floats) -> list[Floats]:
-    return [values[i : i + BAR] for i in range(0, values.size, BAR)]
-
-
 def _last_known(values: Floats) -> float:
     known = values[np.isfinite(values)]
     return float(known[-1]) if known.size else float("nan")
+
+
+def _last_known_of_bars(values: Floats) -> Floats:
+    """The last finite value of each five-minute bar; NaN where it has none."""
+    places = np.where(np.isfinite(values), np.arange(values.size), -1)
+    last = np.maximum.reduceat(places, np.arange(0, values.size, BAR))
+    return np.where(last >= 0, values[last], np.nan)
 
 
 def _log_ratio(now: Floats, before: Floats) -> Floats:
@@ -183,11 +185,18 @@ def _true_ranges(bars: Floats, before: Floats) -> list[float]:
 
 def _wilder(value: float, bars: float, ranges: list[float], span: int) -> tuple[float, float]:
     """The average after these true ranges and how many it has seen: their mean while there are fewer than ``span``."""
+    young = 0
     for one in ranges:
+        if bars > 0 and bars + 1.0 >= span:
+            break
         start = one if bars == 0 else value
         value = start + 1.0 / min(bars + 1.0, span) * (one - start)
         bars += 1
-    return value, bars
+        young += 1
+    weight = 1.0 / span
+    for one in ranges[young:]:
+        value += weight * (one - value)
+    return value, bars + len(ranges) - young
 
 
 def _daily_bars(
@@ -202,18 +211,20 @@ def _daily_bars(
     own = previous.daily if previous is not None else DailyBars.empty()
     if given is None or given.num_rows == 0:
         return _unbroken(own, chain.trade_date)
-    earlier = given.filter(pc.less(given["trade_date"], pa.scalar(chain.trade_date))).sort_by("trade_date")
-    dates = earlier["trade_date"].to_numpy().astype("datetime64[D]")[-MOST_DAILY_BARS:]
-    columns = [earlier[name].to_numpy().astype(float)[-MOST_DAILY_BARS:] for name in ("open", "high", "low", "close")]
+    days = given["trade_date"].to_numpy().astype("datetime64[D]")
+    ohlc = np.stack([given[name].to_numpy().astype(float) for name in ("open", "high", "low", "close")], axis=1)
+    order = np.argsort(days, kind="stable")
+    earlier = order[days[order] < np.datetime64(chain.trade_date, "D")][-MOST_DAILY_BARS:]
+    dates = days[earlier]
     day, last = (chain.trade_date, today) if previous is None else (previous.trade_date, previous.rolling_ohlc[-1])
-    same_day = given.filter(pc.equal(given["trade_date"], pa.scalar(day)))["close"].to_numpy().astype(float)
+    same_day = ohlc[days == np.datetime64(day, "D"), CLOSE]
     ratio = float(last[-1] / same_day[0]) if same_day.size else 1.0
     if not abs(ratio - 1.0) <= _WIDEST_BASIS:
         ratio = 1.0
     later = own.dates > (dates[-1] if dates.size else np.datetime64("0001-01-01"))
     joined = DailyBars(
         np.concatenate([dates, own.dates[later]]),
-        np.concatenate([np.stack(columns, axis=1) * ratio, own.ohlc[later]]),
+        np.concatenate([ohlc[earlier] * ratio, own.ohlc[later]]),
     )
     if previous is not None:
         joined = joined.with_session(day, last, most=MOST_DAILY_BARS)

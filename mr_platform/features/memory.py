@@ -5,6 +5,7 @@ Memory between sessions goes through it alone. How it is made from a session's c
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -136,7 +137,7 @@ class DailyContext:
         }
         for name, columns in _SPLIT.items():
             row |= {column: getattr(self, name)[:, i].tolist() for i, column in enumerate(columns)}
-        schema = DAILY_CONTEXT.arrow()
+        schema = _schema()
         known = pa.array([self.known_at], pa.timestamp("us"))
         arrays = [
             pc.assume_timezone(known, timezone="Asia/Kolkata")
@@ -171,6 +172,11 @@ class DailyContext:
             memory=memory,
             known_at=row["known_ts"].replace(tzinfo=None),
         )
+
+
+@functools.lru_cache(maxsize=1)
+def _schema() -> pa.Schema:
+    return DAILY_CONTEXT.arrow()
 
 
 def _memory(table: pa.Table) -> dict[str, Floats]:

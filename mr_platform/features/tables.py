@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -69,8 +70,9 @@ def table_schema(key: str) -> TableSchema:
 
 
 @functools.lru_cache
-def _arrow_schema(key: str) -> pa.Schema:
-    return table_schema(key).arrow()
+def _arrow_schema(key: str, symbol: str, every: int) -> pa.Schema:
+    metadata = {"feature_schema_version": feature_schema_version(key), "every": str(every), "symbol": symbol}
+    return table_schema(key).arrow().with_metadata(metadata)
 
 
 def export(frame: FeatureFrame, every: int) -> pa.Table:
@@ -87,22 +89,48 @@ def export(frame: FeatureFrame, every: int) -> pa.Table:
 
 def published(frame: FeatureFrame, key: str, every: int) -> pa.Table:
     """The rows of ``table_schema(key)``, the feature schema version in the metadata."""
-    rows, starts = _bars(frame, every)
-    out = frame.outputs[key]
-    dte = frame.dte[rows]
-    score = out.score[rows]
+    return _component_table(frame, key, every, _Keys.of(frame, every))
+
+
+def all_published(frame: FeatureFrame, every: int) -> Iterator[tuple[str, pa.Table]]:
+    """Key and ``published`` table of each component, in catalogue order; what they share is made once."""
+    keys = _Keys.of(frame, every)
+    return ((key, _component_table(frame, key, every, keys)) for key in frame.outputs)
+
+
+@dataclass(frozen=True, eq=False)
+class _Keys:
+    """``rows`` of the frame and the columns that all components' tables begin with."""
+
+    rows: NDArray[np.int64]
+    columns: tuple[pa.Array, ...]
+
+    @staticmethod
+    def of(frame: FeatureFrame, every: int) -> _Keys:
+        rows, starts = _bars(frame, every)
+        dte = frame.dte[rows]
+        day = frame.session.trade_date
+        return _Keys(
+            rows,
+            (
+                pa.array([frame.symbol] * rows.size, pa.string()),
+                timestamps(day, starts),
+                timestamps(day, frame.minutes[rows] + 1),
+                pa.array(dte, pa.int32(), mask=dte < 0),
+            ),
+        )
+
+
+def _component_table(frame: FeatureFrame, key: str, every: int, keys: _Keys) -> pa.Table:
+    out, rows = frame.outputs[key], keys.rows
     columns = [
-        pa.array([frame.symbol] * rows.size, pa.string()),
-        timestamps(frame.session.trade_date, starts),
-        timestamps(frame.session.trade_date, frame.minutes[rows] + 1),
-        pa.array(dte, pa.int32(), mask=dte < 0),
+        *keys.columns,
         *_columns(out.values, rows),
-        pa.array(score),
+        pa.array(out.score[rows]),
         pa.array(out.confidence[rows]),
-        pa.array([HEALTH[h] for h in out.health[rows]], pa.string()),
+        pa.array([HEALTH[h] for h in out.health[rows].tolist()], pa.string()),
     ]
-    metadata = {"feature_schema_version": feature_schema_version(key), "every": str(every), "symbol": frame.symbol}
-    return pa.Table.from_arrays(columns, schema=_arrow_schema(key).with_metadata(metadata))
+    return pa.Table.from_arrays(columns, schema=_arrow_schema(key, frame.symbol, every))
 
 
 def _columns(values: NDArray[np.float64], rows: NDArray[np.int64]) -> list[pa.Array]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -109,9 +109,10 @@ def publish_features(
     The context, from which the next session goes on, is published last. The report is of the last component's table;
     ``changed`` says whether any of the tables changed.
     """
-    from mr_platform.features.catalogue import components
+    from mr_platform.features.catalogue import component, components
     from mr_platform.features.context import daily_context
     from mr_platform.features.running import settings_of, steering_of
+    from mr_platform.features.tables import all_published
 
     with timed("features", partition) as timer:
         session = nse_calendar().session(partition.trade_date)
@@ -120,14 +121,13 @@ def publish_features(
         stream, frame = _computed(lake, partition, previous, parameters, engine=engine, until=until)
         details = {"features": len(frame.names), "engine": engine}
         reports = []
-        for entry in components():
-            rows = frame.lake_table(entry.key, every=PUBLISHED_EVERY)
+        for key, rows in all_published(frame, PUBLISHED_EVERY):
             metadata = {k.decode(): v.decode() for k, v in (rows.schema.metadata or {}).items()}
-            steering = stamp_of(parameters, *steering_of(entry.key))
+            steering = stamp_of(parameters, *steering_of(key))
             reports.append(
                 publish(
                     lake,
-                    entry.table,
+                    component(key).table,
                     partition,
                     rows.replace_schema_metadata(None),
                     timer,
@@ -155,17 +155,15 @@ def previous_context(lake: Lake, partition: Partition) -> DailyContext | None:
     """Context of the latest earlier session in the lake, at most ten calendar days back."""
     from mr_platform.features.memory import LONGEST_GAP, DailyContext
 
-    earliest = partition.trade_date - LONGEST_GAP
-    near = [day for day in _context_days(lake, partition) if day >= earliest]
-    return DailyContext.from_table(lake.read(CONTEXT, Partition(partition.symbol, near[-1]))) if near else None
+    # a day at a time: the list of all days would be longer every day
+    for back in range(1, LONGEST_GAP.days + 1):
+        earlier = Partition(partition.symbol, partition.trade_date - timedelta(days=back))
+        if lake.path(CONTEXT, earlier).exists():
+            return DailyContext.from_table(lake.read(CONTEXT, earlier))
+    return None
 
 
 def daily_bars(lake: Lake, partition: Partition) -> pa.Table | None:
     """The symbol's daily bars, if the lake has any."""
     published = lake.partitions(DAILY_BARS, symbol=partition.symbol)
     return lake.read(DAILY_BARS, published[-1]) if published else None
-
-
-def _context_days(lake: Lake, partition: Partition) -> list[date]:
-    published = lake.partitions(CONTEXT, symbol=partition.symbol)
-    return [one.trade_date for one in published if one.trade_date < partition.trade_date]
