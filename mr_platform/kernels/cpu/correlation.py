@@ -260,7 +260,7 @@ def intensity(lengths: np.ndarray, rows: int, m: int, squares: float) -> float:
 
 
 @njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
-def _tridiagonal(a: np.ndarray, n: int, d: np.ndarray, e: np.ndarray, p: np.ndarray) -> None:
+def tridiagonal(a: np.ndarray, n: int, d: np.ndarray, e: np.ndarray, p: np.ndarray) -> None:
     """Householder's reduction of the lower triangle of ``a`` [n, n], destroyed: diagonal ``d``, squares of the
     subdiagonal ``e[:n - 1]``; ``p`` [n] is room.
 
@@ -314,7 +314,7 @@ def spectrum(a: np.ndarray, n: int, d: np.ndarray, e: np.ndarray) -> None:
     The root-free QL iteration on the tridiagonal form (Pal, Walker and Kahan; Parlett, The Symmetric Eigenvalue
     Problem, 1980, 8.15).
     """
-    _tridiagonal(a, n, d, e, e[n:])
+    tridiagonal(a, n, d, e, e[n:])
     for low in range(n):
         for _ in range(_SWEEPS):
             m = low
