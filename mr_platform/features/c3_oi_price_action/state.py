@@ -68,12 +68,12 @@ class DayConstants(NamedTuple):
     @property
     def widest(self) -> int:
         """Strikes on each side that any sum reaches for."""
-        return max(self.usual, int(self.sides.max()))
+        return int(max(self.usual, *self.sides.tolist()))
 
     @property
     def lookback_bars(self) -> int:
         """Bars before a minute that its sums may read."""
-        return int(max(3 * self.velocity_minutes.max(), self.lags[-1], self.z_window))
+        return int(max(3 * max(self.velocity_minutes.tolist()), self.lags[-1], self.z_window))
 
 
 class Carried(NamedTuple):
