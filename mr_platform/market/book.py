@@ -26,12 +26,14 @@ from mr_platform.market.chain import (
 from mr_platform.market.instruments import instrument
 from mr_platform.market.sessions import Session
 
-_ROOM, _COARSE_ROOM = 0.12, 0.3
-"""Every listed strike up to this share of the underlying away has a place from the start, and further out the round
-ones: a new one seldom moves the axis. Where one does, there is room up to it from then on."""
-_SPARE = 0.02
-_COARSE = 10
-"""Steps between round strikes."""
+_REACH: Final = {1: (0.12, 0.12), 5: (0.32, 0.22), 10: (0.62, 0.3)}
+"""Strikes on a grid of so many steps have a place from the start up to these shares of the underlying below and above.
+
+A new one seldom moves the axis: the finest grid is listed near the money, and round strikes far below it, as puts
+against a crash. Where one does, there is room up to it, on its side, from then on.
+"""
+_SPARE, _FINE = 0.03, 0.25
+"""Room beyond a strike that moved the axis; further out than ``_FINE`` a strike that is not round stands alone."""
 _DECISIVE: Final[Mapping[str, tuple[str, ...]]] = {
     "spot": ("spot",),
     "future_close": tuple(f"future_{field}" for field in FUTURE_FIELDS),
@@ -64,7 +66,7 @@ class ChainBook:
         self._chain: OptionChainDay | None = None
         self._symbol = symbol
         self._roomy = roomy
-        self._reach = [_ROOM, _COARSE_ROOM]
+        self._reach = {steps: list(sides) for steps, sides in _REACH.items()}
         self._level = 0.0
         self._strike_step = strike_step
         self._today = int(np.datetime64(session.trade_date, "D").astype(np.int64))
@@ -125,17 +127,20 @@ class ChainBook:
         level = self._level or (float(np.median(strikes)) if strikes.size else 0.0)
         if not level > 0:
             return None
-        rounded = strikes % (_COARSE * step) == 0
         grids = []
-        for i, (width, held) in enumerate(((step, strikes[~rounded]), (_COARSE * step, strikes[rounded]))):
-            if held.size:
-                furthest = float(np.abs(held / level - 1).max())
-                self._reach[i] = self._reach[i] if furthest <= self._reach[i] else furthest + _SPARE
-            reach = min(self._reach[i], 1.0)
+        for steps, sides in self._reach.items():
+            held = strikes[strikes % (steps * step) == 0]
+            coarser = [more for more in _REACH if more > steps]
+            if coarser:  # round strikes are the coarser grids' own
+                held = held[(held % (coarser[0] * step) != 0) & (np.abs(held / level - 1) <= _FINE)]
+            for side, sign in enumerate((-1, 1)):
+                furthest = float((sign * (held / level - 1)).max(initial=0.0))
+                sides[side] = min(sides[side] if furthest <= sides[side] else furthest + _SPARE, 1.0)
+            width, (below, above) = steps * step, sides
             grids.append(
-                np.arange(np.ceil((1 - reach) * level / width), np.floor((1 + reach) * level / width) + 1) * width
+                np.arange(np.ceil((1 - below) * level / width), np.floor((1 + above) * level / width) + 1) * width
             )
-        return np.union1d(*grids)
+        return np.unique(np.concatenate(grids))
 
     def _fits(self, chain: OptionChainDay, rows: Rows, bars: Ints) -> bool:
         """Whether the axes have all places that these rows need.

@@ -132,3 +132,20 @@ def test_a_refused_row_leaves_the_book_as_it_was() -> None:
         book.take(pa.concat_tables([rest, early.slice(0, 1)]))
     chain, _ = book.take(rest)
     assert_same(chain, OptionChainDay.from_core(table, SESSION, symbol="NIFTY", max_dte=365))
+
+
+def test_a_roomy_book_has_places_for_round_strikes_far_off_and_for_fine_ones_up_to_the_last_that_moved_it() -> None:
+    table = market(seed=1).slice(0, 1)
+    book = ChainBook(SESSION, symbol="NIFTY", max_dte=365)
+
+    def moved(bar: int, strike: float) -> bool:
+        row = table.to_pylist()[0] | {"ts": OPENS + timedelta(minutes=bar), "strike": strike, "spot": 18_000.0}
+        loose = pa.schema([pa.field(f.name, f.type) for f in table.schema])
+        return book.take(pa.Table.from_pylist([row], loose).replace_schema_metadata(table.schema.metadata))[1]
+
+    assert moved(0, 18_000.0)
+    assert [moved(1, strike) for strike in (16_050.0, 20_100.0, 12_250.0, 7_000.0, 23_000.0)] == [False] * 5
+    # 14 450 is a fifth below; then there is room for the next fiftieth of the index, and above the money no more
+    assert [moved(2, strike) for strike in (14_450.0, 14_100.0, 20_550.0)] == [True, False, True]
+    # alone in the distance: its neighbour moves the axis again
+    assert [moved(3, strike) for strike in (11_600.0, 11_700.0)] == [True, True]
