@@ -159,6 +159,8 @@ class InputStream:
         self._done = 0
         self._view: RollingStream | None = None
         self._made: dict[str, NDArray] = {}
+        # inputs that are nothing but views: of which chain, and of which expiry
+        self._views: tuple[OptionChainDay, int, SessionInputs] | None = None
 
     def advance(
         self, chain: OptionChainDay, stop: int, *, peer: Floats | None = None, afresh: bool = False
@@ -172,6 +174,7 @@ class InputStream:
             self._made = self._room(chain)
             self._roles = np.full((chain.minutes.size, 3), -1, np.int64)
             self._years = chain.years
+            self._views = None
             self._done = 0
         start, self._done = self._done, stop
         view = self._view.advance(chain, stop)
@@ -181,8 +184,20 @@ class InputStream:
             if peer is not None:
                 n = min(peer.size, stop)
                 others[:n] = peer[:n]
+        ruling = int(self._compiled(ruling_of)(self._made["expiry"]))
+        if ruling < 0 or chain.deep[ruling] < 0:
+            self._views = None
+            return self._over(chain, ruling)
+        if self._views is None or self._views[0] is not chain or self._views[1] != ruling:
+            self._views = (chain, ruling, self._over(chain, ruling))
+        return self._views[2]
+
+    def _over(self, chain: OptionChainDay, ruling: int) -> SessionInputs:
+        """The inputs over the chain's arrays and those made of them; ``ruling`` the session's one expiry, -1 without.
+
+        Views where an expiry rules that has all fields, and then good for as long as the chain grows in place.
+        """
         near = self._made["expiry"]
-        ruling = int(self._compiled(ruling_of)(near))
         deep, ruling_deep = near, int(chain.deep[ruling]) if ruling >= 0 else -1
         if ruling_deep < 0:
             deep = np.where(near >= 0, chain.deep[np.maximum(near, 0)] if chain.deep.size else -1, -1)
