@@ -51,12 +51,13 @@ def _squares(triangle, first, last, centre):
 
 
 @njit(cache=True, error_model="numpy")
-def _statistics(triangle, counts, sizes, share, totals, squares, numbers):
-    """Mean and deviation of each block's cells, into ``totals`` and ``squares`` [10]; NaN where a group has thinned.
+def _statistics(triangle, counts, sizes, share, passes, totals, squares, numbers):
+    """Mean of each block's cells into ``totals`` [10] and, with two ``passes``, their deviation into ``squares`` [10];
+    NaN where a group has thinned.
 
     A series' cells with one group stand side by side.
     """
-    for second in range(2):
+    for second in range(passes):
         if second == 0:
             totals[:] = 0.0
             numbers[:] = 0.0
@@ -138,7 +139,9 @@ def columns(cells, counts, weights, sizes, bars, share, shift, start, stop, trac
             before = t - bars[w]
             out[STABILITY + w] = correlation(triangle, cells[w, before], share) if before >= 0 else NAN
         for w in (MIDDLE, LONG):
-            _statistics(cells[w, t], counts[w, t], sizes, share, totals, squares, numbers)
+            # the deviation is told of the long window alone
+            passes = 2 if w == LONG else 1
+            _statistics(cells[w, t], counts[w, t], sizes, share, passes, totals, squares, numbers)
             at = BLOCK + (w - MIDDLE) * N_BLOCKS
             out[at : at + N_BLOCKS] = totals
             for q in range(PAIRS.shape[0]):

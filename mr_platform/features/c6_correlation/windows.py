@@ -84,14 +84,17 @@ def _count(mean, groups, counts):
 
 
 @njit(cache=True, error_model="numpy")
-def _mark(triangle, mean):
-    """NaN into the cells of series that dropped out."""
-    p = 0
+def _mark(triangle, mean, gone):
+    """NaN into the cells of series that dropped out; ``gone`` [30] is room."""
     for i in range(N_SERIES):
-        for j in range(i + 1, N_SERIES):
-            if not (mean[i] == mean[i] and mean[j] == mean[j]):
-                triangle[p] = NAN
-            p += 1
+        gone[i] = 0.0 if mean[i] == mean[i] else NAN
+    p = 0
+    for i in range(N_SERIES - 1):
+        later = gone[i + 1 :]
+        row = triangle[p : p + later.size]
+        for k in range(later.size):
+            row[k] += gone[i] + later[k]
+        p += later.size
 
 
 @njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
@@ -121,7 +124,7 @@ def fill_matrices(changes, bars, coverage, groups, sizes, start, stop, cells, me
     unit = np.zeros((N_SERIES, padded(longest)))
     lengths = np.empty(longest)
     spare = np.empty(N_SERIES)
-    squares = np.empty(N_GROUPS)
+    gone, squares = np.empty(N_SERIES), np.empty(N_GROUPS)
     for w in range(N_WINDOWS):
         for t in range(start, stop):
             mean = means[w, t]
@@ -135,7 +138,7 @@ def fill_matrices(changes, bars, coverage, groups, sizes, start, stop, cells, me
                 continue
             gram(unit, rows, triangle)
             if counts[w, t].sum() < N_SERIES:
-                _mark(triangle, mean)
+                _mark(triangle, mean, gone)
             _square_sums(triangle, sizes, squares)
             lengths[:rows] = 0.0
             m = 0
