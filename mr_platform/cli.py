@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mr_platform import logs
-from mr_platform.commands import catalogue, config, evaluate, standin, weights
+from mr_platform.commands import catalogue, config, evaluate, pandas_free, standin, weights
 from mr_platform.commands import migrate as migration_commands
 from mr_platform.commands.arguments import (
     DEFAULT_HOME,
@@ -51,6 +51,8 @@ app.add_typer(weights.app)
 def main() -> None:
     """Run ``mr``; errors of the platform end with their message and exit code, never with a traceback."""
     logs.configure()
+    if sys.argv[1:2] == ["features"]:
+        pandas_free.leave_pandas_out()
     try:
         app(standalone_mode=True)
     except MrError as error:
