@@ -122,7 +122,7 @@ def compute_features(
 class FeatureStream:
     """The tick entry: feed a session's new rows as they come, get the features of the new minutes.
 
-    Rows are kept as the dense chain; recursions are carried, so a push computes the new minutes alone. The frames of all
+    Rows become a dense chain; recursions are carried, so a push computes the new minutes alone. The frames of all
     pushes, one after another, are bit for bit the frame of ``compute_features``.
     """
 
