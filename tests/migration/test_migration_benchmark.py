@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mr_platform.benchmarks import BENCHMARKS
+from mr_platform.benchmarks import run_benchmarks
 from mr_platform.migration import benchmark
 
 
@@ -12,7 +12,7 @@ from mr_platform.migration import benchmark
 def test_a_small_run_gives_every_comparison_with_rates_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark, "ROWS", 20_000)
     monkeypatch.setattr(benchmark, "PEER_DAYS", {"fetchall": 1})
-    found = BENCHMARKS["migration"]()
+    found = run_benchmarks(["migration"])
     assert [(row.name, row.peer) for row in found] == [
         ("migration_transfer", "fetchall"),
         ("migration_proven", "fetchall"),
